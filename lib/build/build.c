@@ -1,0 +1,254 @@
+/* build.c - `linuxkit build`: checks the options in the order of yaml.md 3, runs the pipeline once,
+ * and hands the tree to every requested format.  All outputs of a build become visible together at
+ * its end. */
+#include "lib/build/build.h"
+#include "lib/base/arch.h"
+#include "lib/base/io.h"
+#include "lib/base/log.h"
+#include "lib/base/mem.h"
+#include "lib/base/pool.h"
+#include "lib/base/str.h"
+#include "lib/build/format.h"
+#include "lib/package/package.h"
+#include "lib/rootfs/assemble.h"
+#include "lib/spec/spec.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+/* --- options
+ * ------------------------------------------------------------------------------------------ */
+
+typedef struct Plan {
+        const BuildOptions *o;
+        const Format **formats;
+        size_t n_formats;
+        char *arch;
+        char *prefix; /* DIR/NAME */
+        char *sbom;   /* NULL: none */
+        int64_t mtime;
+} Plan;
+
+static void plan_done(Plan *p) {
+        free(p->formats);
+        free(p->arch);
+        free(p->prefix);
+        free(p->sbom);
+}
+
+/* "NNNM", "NNNG", "NNN"; checked even when no format uses it (yaml.md 3). */
+static int check_size(const char *text, Err *e) {
+        if (str_is_empty(text))
+                return 0;
+        _cleanup_free_ char *digits = xstrdup(text);
+        size_t n = strlen(digits);
+        if (digits[n - 1] == 'M' || digits[n - 1] == 'G')
+                digits[n - 1] = 0;
+        uint64_t v;
+        if (!str_to_u64(digits, &v) || v > UINT64_MAX >> 31)
+                return err_set(e, ERR_USAGE, 0, "--size %s: not a size such as 1024M or 2G", text);
+        return 0;
+}
+
+static int choose_formats(Plan *p, Err *e) {
+        const BuildOptions *o = p->o;
+        const char *fallback = o->output ? "tar" : "kernel+initrd";
+        const char *const *names = o->n_formats ? o->formats : &fallback;
+        size_t n = o->n_formats ? o->n_formats : 1;
+        for (size_t i = 0; i < n; i++) {
+                const Format *f = format_find(names[i]);
+                if (f && f->streams && n > 1)
+                        return err_set(e, ERR_USAGE, 0,
+                                       "format type %s must be the only format specified",
+                                       names[i]);
+        }
+        p->formats = xcalloc(n, sizeof *p->formats);
+        for (size_t i = 0; i < n; i++) {
+                p->formats[i] = format_find(names[i]);
+                if (!p->formats[i]) {
+                        err_set(e, ERR_USAGE, 0, "error parsing formats: unknown format type %s",
+                                names[i]);
+                        return err_hint(e, "linuxkit build --help lists the formats");
+                }
+        }
+        p->n_formats = n;
+        return 0;
+}
+
+static int check_output(const Plan *p, Err *e) {
+        const BuildOptions *o = p->o;
+        if (o->input_tar && o->pull)
+                return err_set(e, ERR_USAGE, 0, "cannot use --input-tar and --pull together");
+        if (o->output && p->n_formats > 1)
+                return err_set(e, ERR_USAGE, 0, "the --o option needs a single format");
+        if (o->output && o->name)
+                return err_set(e, ERR_USAGE, 0, "the --o option cannot be specified with --name");
+        if (o->output && o->dir)
+                return err_set(e, ERR_USAGE, 0, "the --o option cannot be specified with --dir");
+        if (o->output && !p->formats[0]->streams)
+                return err_set(e, ERR_USAGE, 0, "the --o option cannot be used with format %s",
+                               p->formats[0]->name);
+        if (o->output && o->input_tar && str_eq(o->output, o->input_tar))
+                return err_set(e, ERR_USAGE, 0, "input-tar and output file cannot be the same");
+        if (!o->no_sbom && o->sbom_output && !*o->sbom_output)
+                return err_set(e, ERR_USAGE, 0,
+                               "error creating sbom generator: filename must be specified");
+        return 0;
+}
+
+static char *default_name(const BuildOptions *o) {
+        const char *last = o->files[o->n_files - 1];
+        if (str_eq(last, "-"))
+                return xstrdup("moby");
+        char *name = xstrdup(path_base(last));
+        char *dot = strrchr(name, '.');
+        if (dot && dot != name)
+                *dot = 0;
+        return name;
+}
+
+static int read_epoch(int64_t *ret, Err *e) {
+        const char *text = getenv("SOURCE_DATE_EPOCH");
+        uint64_t v = ASSEMBLE_T0;
+        if (!str_is_empty(text) && (!str_to_u64(text, &v) || v > INT32_MAX))
+                return err_set(e, ERR_USAGE, 0, "SOURCE_DATE_EPOCH: \"%s\" is not a time", text);
+        *ret = (int64_t)v;
+        return 0;
+}
+
+static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
+        if (!o->n_files)
+                return err_set(e, ERR_USAGE, 0, "requires at least 1 arg(s), only received 0");
+        p->o = o;
+        if (choose_formats(p, e) < 0 || check_output(p, e) < 0 || check_size(o->size, e) < 0 ||
+            read_epoch(&p->mtime, e) < 0)
+                return -1;
+        struct stat st;
+        if (o->dir && (stat(o->dir, &st) < 0 || !S_ISDIR(st.st_mode)))
+                return err_set(e, ERR_USAGE, errno ? errno : ENOTDIR, "--dir %s", o->dir);
+        _cleanup_free_ char *name = o->name ? xstrdup(o->name) : default_name(o);
+        p->prefix = path_join(o->dir, name);
+        const Arch *arch = o->arch ? arch_find(o->arch) : NULL;
+        if (o->arch && !arch)
+                return err_set(e, ERR_USAGE, 0, "unknown arch \"%s\"", o->arch);
+        p->arch = xstrdup(arch ? arch->go : arch_host());
+        p->sbom = o->no_sbom ? NULL : xstrdup(o->sbom_output ? o->sbom_output : "sbom.spdx.json");
+        return 0;
+}
+
+/* --- packages of this checkout
+ * ------------------------------------------------------------------------ */
+
+typedef struct Packages {
+        Package **items;
+        size_t n, cap;
+        PackageOptions options;
+        const char *arch;
+} Packages;
+
+static void packages_done(Packages *p) {
+        for (size_t i = 0; i < p->n; i++)
+                package_free(p->items[i]);
+        free(p->items);
+}
+
+static int package_reference(void *ctx, const char *dir, char **ret, Err *e) {
+        Packages *p = ctx;
+        Package *package = NULL;
+        if (package_open(dir, &p->options, &package, e) < 0)
+                return -1;
+        *ret = xstrdup(package_ref(package));
+        for (size_t i = 0; i < p->n; i++) {
+                if (str_eq(package_ref(p->items[i]), *ret)) {
+                        package_free(package);
+                        return 0;
+                }
+        }
+        *vec_push(p->items, p->n, p->cap) = package;
+        return 0;
+}
+
+/* A Dockerfile package is left to the cache and the registry: image_get says what is missing. */
+static int build_package(void *ctx, size_t i, Err *e) {
+        Packages *p = ctx;
+        Package *package = p->items[i];
+        if (!package_is_native(package))
+                return 0;
+        bool built = false;
+        return package_build(package, &p->options, p->arch, &built, e);
+}
+
+/* --- the pipeline
+ * ----------------------------------------------------------------------------------------- */
+
+static int print_dry_run(const Spec *spec, Err *e) {
+        _cleanup_buf_ Buf out = { 0 };
+        if (spec_print_yaml(spec, &out, e) < 0)
+                return -1;
+        buf_addc(&out, '\n');
+        return fd_write_all(STDOUT_FILENO, out.data, out.len, "stdout", e);
+}
+
+static int write_outputs(const Plan *p, Cache *cache, const Rootfs *rootfs, Err *e) {
+        FormatJob job = { .tree = rootfs_tree(rootfs),
+                          .cache = cache,
+                          .arch = p->arch,
+                          .prefix = p->prefix,
+                          .output = p->o->output,
+                          .mtime = p->mtime };
+        log_info("Create outputs:");
+        int r = 0;
+        for (size_t i = 0; i < p->n_formats && r == 0; i++)
+                r = p->formats[i]->write(&job, e);
+        if (r == 0)
+                r = format_job_commit(&job, e);
+        format_job_done(&job);
+        return r;
+}
+
+static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec, Err *e) {
+        packages->options.cache = cache;
+        if (pool_run(packages->n, 0, build_package, packages, e) < 0)
+                return -1;
+        AssembleOptions a = {
+                .images = { .cache = cache,
+                            .arch = p->arch,
+                            .pull = p->o->pull,
+                            .registry = &p->o->registry },
+                .mtime = p->mtime,
+                .decompress_kernel = p->o->decompress_kernel,
+                .sbom_output = p->sbom,
+                .sbom_current_time = p->o->sbom_current_time,
+        };
+        Rootfs *rootfs = NULL;
+        if (assemble(spec, &a, &rootfs, e) < 0)
+                return -1;
+        int r = write_outputs(p, cache, rootfs, e);
+        rootfs_free(rootfs);
+        return r;
+}
+
+int build_run(const BuildOptions *o, Err *e) {
+        __attribute__((cleanup(plan_done))) Plan plan = { 0 };
+        if (plan_make(o, &plan, e) < 0)
+                return -1;
+        __attribute__((cleanup(packages_done))) Packages packages = {
+                .options = { .registry = &o->registry, .locked = o->locked },
+                .arch = plan.arch,
+        };
+        Spec *spec = NULL;
+        if (spec_load(o->files, o->n_files, &spec, e) < 0)
+                return -1;
+        Cache *cache = NULL;
+        int r = spec_resolve(spec, package_reference, &packages, e);
+        if (r == 0 && o->dry_run) {
+                r = print_dry_run(spec, e);
+        } else if (r == 0) {
+                r = cache_open(o->cache, &cache, e);
+                if (r == 0)
+                        r = run(&plan, &packages, cache, spec, e);
+        }
+        cache_free(cache);
+        spec_free(spec);
+        return r;
+}

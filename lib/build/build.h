@@ -1,0 +1,30 @@
+/* build.h - the pipeline spec -> images -> tree -> stream and the table of output formats. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/err.h"
+#include "lib/oci/registry.h"
+
+typedef struct BuildOptions { /* flags of `linuxkit build` (yaml.md 3); zero-initialise for the
+                                 defaults */
+        const char *const *files;
+        size_t n_files;
+        const char *const *formats; /* as given, split at commas */
+        size_t n_formats;
+        const char *output; /* --o */
+        const char *name, *dir, *size, *arch, *cache, *input_tar;
+        bool pull, docker, decompress_kernel, no_sbom, sbom_current_time, dry_run;
+        const char *sbom_output;
+        RegistryOptions registry;
+        bool locked; /* packages named by path: lock files must be satisfied */
+} BuildOptions;
+
+int build_run(const BuildOptions *o, Err *e);
+
+/* One row per format, for --help, completion and the check of --format. Ends with name NULL. */
+typedef struct FormatInfo {
+        const char *name, *help;
+} FormatInfo;
+const FormatInfo *build_formats(void);

@@ -1,0 +1,50 @@
+/* image.h - manifests, indexes and configs: from a reference to an ordered list of layers. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+#include "lib/oci/cache.h"
+#include "lib/oci/registry.h"
+
+/* The parts of an image config (OCI image spec, config.md) that a build uses. */
+typedef struct ImageConfig {
+        char **entrypoint, **cmd, **env; /* NULL-terminated, NULL when absent */
+        char *working_dir;               /* NULL or "" when absent */
+        char *label;                     /* org.mobyproject.config, NULL when absent */
+        char *architecture, *os;
+} ImageConfig;
+
+typedef struct Image {
+        Arena *arena;
+        char *ref;
+        Descriptor manifest;
+        Descriptor config_descriptor;
+        ImageConfig config;
+        Descriptor *layers; /* bottom first */
+        size_t n_layers;
+} Image;
+
+typedef struct ImageSource {
+        Cache *cache;
+        const char *arch; /* Go name: "amd64", "arm64" */
+        bool pull;        /* ask the registry even when cached */
+        const RegistryOptions *registry;
+} ImageSource;
+
+/* Looks ref up in the cache, pulls it when missing or incomplete (yaml.md 6.2), and reads it.
+ * All layers of the chosen platform are in the cache afterwards. */
+int image_get(const ImageSource *src, const char *ref, Image **ret, Err *e);
+/* The same from the cache alone; ERR_NOT_FOUND when something is missing. */
+int image_open(Cache *c, const char *ref, const char *arch, Image **ret, Err *e);
+void image_free(Image *i);
+
+/* Writes config and manifest for these layers and points ref at an index with one entry per
+ * architecture: an existing entry of the same architecture is replaced (pkg.md 5.5). config_json is the complete
+ * OCI image config; annotations is a NULL-terminated list key, value, key, value ... for the manifest. */
+int image_store(Cache *c, const char *ref, const char *arch, const char *config_json,
+                const Descriptor *layers, size_t n_layers, const char *const *annotations, Err *e);
+/* Value of an annotation of the manifest of ref for arch in the cache: malloc'ed, or NULL. */
+char *image_annotation(Cache *c, const char *ref, const char *arch, const char *key);

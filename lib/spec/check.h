@@ -1,0 +1,25 @@
+/* check.h - what values must look like beyond their type (yaml.md 5.3-5.7, 11.3, 11.4).  All have the
+ * shape of Key.check or Schema.check.
+ *
+ * The reference finds most of these faults only while it assembles images; none of them needs one. */
+#pragma once
+
+#include "lib/spec/schema.h"
+
+/* Keys. */
+void check_name(SchemaWalk *w, const void *str, Pos pos);
+void check_volume_name(SchemaWalk *w, const void *str, Pos pos);
+void check_image(SchemaWalk *w, const void *str, Pos pos);
+void check_optional_image(SchemaWalk *w, const void *str, Pos pos); /* "" means none */
+void check_label_name(SchemaWalk *w, const void *str, Pos pos);
+void check_images(SchemaWalk *w, const void *list, Pos pos);
+void check_capabilities(SchemaWalk *w, const void *list, Pos pos);
+void check_binds(SchemaWalk *w, const void *list, Pos pos);
+void check_tmpfs(SchemaWalk *w, const void *list, Pos pos);
+void check_rlimits(SchemaWalk *w, const void *list, Pos pos);
+
+/* Mappings. */
+void check_mount(SchemaWalk *w, const void *mount, Pos pos);
+void check_device(SchemaWalk *w, const void *device, Pos pos);
+void check_volume(SchemaWalk *w, const void *volume, Pos pos);
+void check_file(SchemaWalk *w, const void *file_item, Pos pos);
