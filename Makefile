@@ -62,13 +62,16 @@ TARGET_LINK := -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-c
 
 include pkg/programs.mk
 
+# musl makes a small program ten times smaller, but Debian has it for the host's own architecture only.
+CC_musl   = $(if $(filter $(HOST_ARCH),$(1)),musl-gcc -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu,$(CC_$(1)))
+
 define PROGRAM_RULES
-$(TARGET)/$(1)/obj/%.o: %.c
-	@mkdir -p $$(@D)
-	$(CC_$(1)) $(TARGET_COMPILE) -c $$< -o $$@
 $(foreach p,$(PROGRAMS),
+$($(p)_SRC:%.c=$(TARGET)/$(1)/obj/%.o): $(TARGET)/$(1)/obj/%.o: %.c
+	@mkdir -p $$(@D)
+	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $$(TARGET_COMPILE) -c $$< -o $$@
 $(TARGET)/$(1)/$(p): $($(p)_SRC:%.c=$(TARGET)/$(1)/obj/%.o)
-	$(CC_$(1)) $(TARGET_LINK) -o $$@ $$^ $($(p)_LIBS))
+	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $(TARGET_LINK) -o $$@ $$^ $($(p)_LIBS))
 programs: $(PROGRAMS:%=$(TARGET)/$(1)/%)
 endef
 $(foreach a,$(ARCHES),$(eval $(call PROGRAM_RULES,$(a))))

@@ -140,38 +140,46 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
  * ------------------------------------------------------------------------ */
 
 typedef struct Packages {
-        Package **items;
+        struct {
+                char *dir; /* as resolved; several items may name it */
+                Package *package;
+        } *items;
         size_t n, cap;
         PackageOptions options;
         const char *arch;
 } Packages;
 
 static void packages_done(Packages *p) {
-        for (size_t i = 0; i < p->n; i++)
-                package_free(p->items[i]);
+        for (size_t i = 0; i < p->n; i++) {
+                free(p->items[i].dir);
+                package_free(p->items[i].package);
+        }
         free(p->items);
 }
 
 static int package_reference(void *ctx, const char *dir, char **ret, Err *e) {
         Packages *p = ctx;
-        Package *package = NULL;
-        if (package_open(dir, &p->options, &package, e) < 0)
-                return -1;
-        *ret = xstrdup(package_ref(package));
+        _cleanup_free_ char *clean = path_clean(dir);
         for (size_t i = 0; i < p->n; i++) {
-                if (str_eq(package_ref(p->items[i]), *ret)) {
-                        package_free(package);
+                if (str_eq(p->items[i].dir, clean)) {
+                        *ret = xstrdup(package_ref(p->items[i].package));
                         return 0;
                 }
         }
-        *vec_push(p->items, p->n, p->cap) = package;
+        Package *package = NULL;
+        if (package_open(clean, &p->options, &package, e) < 0)
+                return -1;
+        __typeof__(p->items) item = vec_push(p->items, p->n, p->cap);
+        item->dir = take(clean);
+        item->package = package;
+        *ret = xstrdup(package_ref(package));
         return 0;
 }
 
 /* A Dockerfile package is left to the cache and the registry: image_get says what is missing. */
 static int build_package(void *ctx, size_t i, Err *e) {
         Packages *p = ctx;
-        Package *package = p->items[i];
+        Package *package = p->items[i].package;
         if (!package_is_native(package))
                 return 0;
         bool built = false;
@@ -183,7 +191,7 @@ static int build_package(void *ctx, size_t i, Err *e) {
 
 static int print_dry_run(const Spec *spec, Err *e) {
         _cleanup_buf_ Buf out = { 0 };
-        if (spec_print_yaml(spec, &out, e) < 0)
+        if (spec_print_dry_run(spec, &out, e) < 0)
                 return -1;
         buf_addc(&out, '\n');
         return fd_write_all(STDOUT_FILENO, out.data, out.len, "stdout", e);

@@ -2,7 +2,8 @@
  * beside it `derived/`, data computed from blobs, safe to delete at any time.
  *
  * Blobs are immutable and written by rename, so readers need no lock; index.json is changed under a
- * lock on `.lock` (fcntl, whole file) and replaced by rename. Several processes may share a cache. */
+ * lock on `.lock` (fcntl, whole file) and replaced by rename. Several processes may share a cache.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -54,13 +55,14 @@ int cache_open_blob(Cache *c, const Digest *d, Err *e);
 /* Small blob (manifest, config), at most limit bytes, verified against its digest. malloc'ed. */
 int cache_load_blob(Cache *c, const Descriptor *d, uint64_t limit, char **ret, Err *e);
 /* Stores bytes; fills *ret. media_type is copied. */
-int cache_put_bytes(Cache *c, const char *media_type, const void *p, size_t n, Descriptor *ret, Err *e);
+int cache_put_bytes(Cache *c, const char *media_type, const void *p, size_t n, Descriptor *ret,
+                    Err *e);
 
 /* Unlinks a blob whose content was found to differ from its name, and what was derived from it. */
 void cache_drop_blob(Cache *c, const Digest *d);
 
-/* Streaming: a sink into a temporary file inside the cache. finish verifies expect (digest and size) when
- * it is given and renames into place; *ret (may be NULL) gets the digest and size. */
+/* Streaming: a sink into a temporary file inside the cache. finish verifies expect (digest and
+ * size) when it is given and renames into place; *ret (may be NULL) gets the digest and size. */
 int cache_blob_sink(Cache *c, const Descriptor *expect, Descriptor *ret, Sink **ret_sink, Err *e);
 
 /* "DIR/derived/KIND/NAME", malloc'ed; makes the directories. */

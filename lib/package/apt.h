@@ -21,8 +21,9 @@ typedef struct AptOptions {
 } AptOptions;
 
 typedef struct AptRequest {
-        const char *name;
-        bool depends; /* follow its dependencies */
+        const char *name; /* a pattern stands for what matches among the others' dependencies, else
+                             in the whole suite */
+        bool depends;     /* follow its dependencies */
 } AptRequest;
 
 /* Debian's name of a Go architecture: equal for all we know; NULL for anything else. */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/package/keys.h"
+#include "lib/package/keyread.h"
 #include "lib/spec/spec.h"
 
 /* One item of any of the lists `files` and `programs`. Paths are relative and clean; to ends in "/"

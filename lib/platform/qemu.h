@@ -6,7 +6,8 @@
 
 #include "lib/base/err.h"
 
-typedef struct QemuOptions { /* flags of `linuxkit run qemu` (cli.md 7, 8.1); NULL and 0: not given */
+typedef struct QemuOptions { /* flags of `linuxkit run qemu` (cli.md 7, 8.1); NULL and 0: not given
+                              */
         const char *path;
         const char *arch;     /* any name of lib/base/arch.h; NULL: this machine's */
         const char *accel;    /* NULL: $LINUXKIT_QEMU_ACCEL, else whatever works */
@@ -14,12 +15,12 @@ typedef struct QemuOptions { /* flags of `linuxkit run qemu` (cli.md 7, 8.1); NU
         const char *state;    /* NULL: PREFIX-state */
         const char *firmware; /* NULL: searched when uefi */
         const char *networking;
-        uint32_t cpus, mem; /* MiB */
+        uint32_t cpus, mem;                                         /* MiB */
         const char *const *disks, *const *publish, *const *devices; /* NULL-terminated or NULL */
         bool iso, kernel, squashfs, uefi, usb, gui;
 } QemuOptions;
 
 /* Checks everything first, then makes the state directory and runs the machine until it ends.
- * SIGINT, SIGTERM and SIGHUP are passed on to QEMU; *ret_signal is then the first of them, and the caller
- * should die of it.  A failure of QEMU itself is ERR_IO with its status. */
+ * SIGINT, SIGTERM and SIGHUP are passed on to QEMU; *ret_signal is then the first of them, and the
+ * caller should die of it.  A failure of QEMU itself is ERR_IO with its status. */
 int qemu_run(const QemuOptions *o, int *ret_signal, Err *e);

@@ -27,7 +27,7 @@ typedef struct QemuVm {
         const char *iso;
         const char *firmware;
         const char *kernel, *initrd, *cmdline;
-        const char *netdev; /* NULL: no network */
+        const char *netdev;    /* NULL: no network */
         const QemuDisk *disks; /* boot disk first */
         size_t n_disks;
         const char *const *devices; /* NULL-terminated or NULL */

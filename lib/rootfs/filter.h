@@ -1,7 +1,7 @@
 /* filter.h - what a build drops, replaces and appends when it unpacks an image (yaml.md 8).
  *
- * The appended entries come even when the image has the same names: the later entry wins, which is how /etc gets
- * mode 0755 whatever the image says. */
+ * The appended entries come even when the image has the same names: the later entry wins, which is
+ * how /etc gets mode 0755 whatever the image says. */
 #pragma once
 
 #include <stdbool.h>

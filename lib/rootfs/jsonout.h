@@ -12,7 +12,8 @@
 typedef struct JsonOut {
         Buf *buf;
         unsigned depth;
-        bool filled; /* the innermost open container has a member */
+        bool filled;     /* the innermost open container has a member */
+        unsigned indent; /* blanks per level; 0: four */
 } JsonOut;
 
 /* kind is '{' or '['. */

@@ -13,7 +13,8 @@
 /* A visible entry, in the order of output: layers from the top, inside a layer ascending `at`. */
 typedef struct Item {
         uint32_t layer, index;
-        uint32_t at; /* archive position where it is emitted; a repeated directory keeps its first */
+        uint32_t
+                at; /* archive position where it is emitted; a repeated directory keeps its first */
 } Item;
 
 typedef struct Link {

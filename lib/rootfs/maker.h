@@ -1,5 +1,5 @@
-/* maker.h - adds the entries that the builder makes itself: owner 0:0 unless said otherwise, one mtime, one
- * pair of ownership marks (yaml.md 9).
+/* maker.h - adds the entries that the builder makes itself: owner 0:0 unless said otherwise, one
+ * mtime, one pair of ownership marks (yaml.md 9).
  *
  * A Maker is a value: copy it and change a member for a variation. */
 #pragma once

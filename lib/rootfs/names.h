@@ -1,7 +1,7 @@
 /* names.h - a set of path names that numbers them 0, 1, 2 ... in the order of insertion.
  *
- * Names come from hostile archives, so the hash is keyed; the numbers, and with them all outputs, do
- * not depend on the key. */
+ * Names come from hostile archives, so the hash is keyed; the numbers, and with them all outputs,
+ * do not depend on the key. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,8 @@ typedef struct NameSet NameSet;
 NameSet *nameset_new(void);
 void nameset_free(NameSet *s); /* s may be NULL */
 size_t nameset_count(const NameSet *s);
-/* Number of the name, which is added when it is new. The text is borrowed and need not end in NUL. */
+/* Number of the name, which is added when it is new. The text is borrowed and need not end in NUL.
+ */
 uint32_t nameset_add(NameSet *s, const char *text, size_t len);
 /* False when the set does not hold the name. */
 bool nameset_find(const NameSet *s, const char *text, size_t len, uint32_t *ret);

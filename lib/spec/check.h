@@ -1,7 +1,8 @@
-/* check.h - what values must look like beyond their type (yaml.md 5.3-5.7, 11.3, 11.4).  All have the
- * shape of Key.check or Schema.check.
+/* check.h - what values must look like beyond their type (yaml.md 5.3-5.7, 11.3, 11.4).  All have
+ * the shape of Key.check or Schema.check.
  *
- * The reference finds most of these faults only while it assembles images; none of them needs one. */
+ * The reference finds most of these faults only while it assembles images; none of them needs one.
+ */
 #pragma once
 
 #include "lib/spec/schema.h"

@@ -21,7 +21,7 @@ typedef enum NodeKind {
 typedef struct Scalar {
         NodeKind kind;
         bool boolean;
-        bool negative;      /* integers: sign and magnitude hold int64 and uint64 alike */
+        bool negative; /* integers: sign and magnitude hold int64 and uint64 alike */
         uint64_t magnitude;
         double number;
 } Scalar;

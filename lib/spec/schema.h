@@ -38,12 +38,12 @@ typedef struct Key {
         const char *name;
         KeyType type;
         bool required;
-        size_t offset;  /* of the value (KEY_LIST: of the pointer) in the struct */
-        size_t count;   /* KEY_LIST: offset of the number of items */
-        size_t flag;    /* 1 + offset of a bool that says "the key is there"; 0: none */
+        size_t offset; /* of the value (KEY_LIST: of the pointer) in the struct */
+        size_t count;  /* KEY_LIST: offset of the number of items */
+        size_t flag;   /* 1 + offset of a bool that says "the key is there"; 0: none */
         const Schema *sub;
-        int64_t min;    /* KEY_INT */
-        uint64_t max;   /* KEY_INT */
+        int64_t min;                /* KEY_INT */
+        uint64_t max;               /* KEY_INT */
         const char *const *choices; /* KEY_STRING: NULL-terminated list of what is allowed */
         /* Further checks on a value of the right type; value points to what stands at offset. */
         void (*check)(SchemaWalk *w, const void *value, Pos pos);
@@ -54,8 +54,8 @@ typedef struct Key {
 struct Schema {
         const Key *keys;
         size_t n;
-        size_t size;   /* of the struct */
-        size_t pos;    /* 1 + offset of a Pos in the struct that gets the mapping's place; 0: none */
+        size_t size; /* of the struct */
+        size_t pos;  /* 1 + offset of a Pos in the struct that gets the mapping's place; 0: none */
         const Schema *base; /* keys shared with another mapping, at most one level */
         size_t base_offset; /* where the base's struct starts */
         /* Checks on several keys together; only called when all of them are right singly. */

@@ -244,6 +244,7 @@ typedef struct Spec {
         ImageRef *init;
         size_t n_init;
         struct {
+                bool set;
                 ImageEntry *items;
                 size_t n;
         } sections[SECTION_COUNT];
@@ -251,6 +252,7 @@ typedef struct Spec {
         size_t n_volumes;
         FileItem *files;
         size_t n_files;
+        bool init_set, volumes_set, files_set; /* some FILE has the key, maybe with an empty list */
 } Spec;
 
 /* Reads, validates and merges the files left to right ("-" is stdin, http(s) URLs are fetched).
@@ -278,10 +280,13 @@ void spec_merge_settings(const Settings *file, const Settings *label, Arena *are
 /* Numbers of yaml.md 16: 100, 101 ... in the order onboot, onshutdown, services. */
 int spec_resolve_id(const Spec *s, const Id *id, uint32_t *ret, Err *e);
 
-/* Prints the merged model (--dry-run, metadata: yaml). json: `metadata: json`. */
+/* Prints the merged model, images in normal form: `metadata: yaml` and `metadata: json` (yaml.md
+ * 15.3).  After spec_resolve. */
 struct Buf;
 int spec_print_yaml(const Spec *s, struct Buf *out, Err *e);
 int spec_print_json(const Spec *s, struct Buf *out, Err *e);
+/* The text of --dry-run (yaml.md 4.6): YAML with the images as written, templates resolved. */
+int spec_print_dry_run(const Spec *s, struct Buf *out, Err *e);
 
 /* err_set with "file:line:column: " in front when pos is known. Returns -1. */
 int spec_err(Err *e, Pos pos, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

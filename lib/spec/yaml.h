@@ -25,8 +25,8 @@ typedef struct NodeEntry {
 struct Node {
         NodeKind kind;
         Pos pos;
-        const char *text; /* scalars: as written; strings: their value, without NUL inside */
-        Scalar scalar;    /* scalars */
+        const char *text;   /* scalars: as written; strings: their value, without NUL inside */
+        Scalar scalar;      /* scalars */
         const Node **items; /* lists */
         NodeEntry *entries; /* mappings: in file order, merge keys (<<) applied, keys unique */
         size_t n;           /* of items or entries */

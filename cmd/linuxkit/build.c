@@ -1,0 +1,80 @@
+/* build.c - `linuxkit build`: flags in, lib/build called.  What a flag means and which may stand
+ * together is checked there (yaml.md 3), so that other callers get the same answers. */
+#include "lib/build/build.h"
+
+#include "cmd/linuxkit/cmd.h"
+
+/* The formats with their help, in the shape that flags want. */
+static const Choice *format_choices(void) {
+        static Choice *choices;
+        if (choices)
+                return choices;
+        const FormatInfo *formats = build_formats();
+        size_t n = 0;
+        while (formats[n].name)
+                n++;
+        choices = xcalloc(n + 1, sizeof(*choices));
+        for (size_t i = 0; i < n; i++)
+                choices[i] = (Choice){ formats[i].name, formats[i].help };
+        return choices;
+}
+
+static const Flag flags[] = {
+        { "format", 'f', FLAG_CSV, "FORMAT", NULL, "what to make", format_choices },
+        { "o", 0, FLAG_STRING, "FILE", NULL,
+          "output file of a format that is a single file; - is standard output", NULL },
+        { "name", 0, FLAG_STRING, "NAME", NULL,
+          "base name of the outputs (default: name of the last FILE without its extension)", NULL },
+        { "dir", 0, FLAG_STRING, "DIR", NULL,
+          "directory of the outputs (default: current directory)", NULL },
+        { "arch", 0, FLAG_STRING, "ARCH", NULL, "target architecture (default: this machine's)",
+          arch_choices },
+        { "pull", 0, FLAG_BOOL, NULL, NULL, "fetch every image, even if it is in the cache", NULL },
+        { "decompress-kernel", 0, FLAG_BOOL, NULL, NULL, "write the kernel uncompressed", NULL },
+        { "no-sbom", 0, FLAG_BOOL, NULL, NULL, "do not add an SBOM file", NULL },
+        { "sbom-output", 0, FLAG_STRING, "NAME", "sbom.spdx.json", "name of the SBOM file", NULL },
+        { "sbom-current-time", 0, FLAG_BOOL, NULL, NULL,
+          "creation time of the SBOM is now, not the fixed time", NULL },
+        { "dry-run", 0, FLAG_BOOL, NULL, NULL, "print the merged build file and stop", NULL },
+        { "locked", 0, FLAG_BOOL, NULL, NULL,
+          "packages named by path: build exactly what their lock files say", NULL },
+        { 0 },
+};
+
+static int run(Context *c, Err *e) {
+        const Args *a = c->args;
+        BuildOptions o = {
+                .files = a->words,
+                .n_files = a->n_words,
+                .output = args_string(a, "o"),
+                .name = args_string(a, "name"),
+                .dir = args_string(a, "dir"),
+                .arch = args_string(a, "arch"),
+                .cache = c->cache,
+                .pull = args_bool(a, "pull"),
+                .decompress_kernel = args_bool(a, "decompress-kernel"),
+                .no_sbom = args_bool(a, "no-sbom"),
+                .sbom_output = args_string(a, "sbom-output"),
+                .sbom_current_time = args_bool(a, "sbom-current-time"),
+                .dry_run = args_bool(a, "dry-run"),
+                .registry = c->registry,
+                .locked = args_bool(a, "locked"),
+        };
+        o.formats = args_list(a, "format", &o.n_formats);
+        return build_run(&o, e);
+}
+
+const Command cmd_build = {
+        .name = "build",
+        .args = "FILE...",
+        .help = "Build a bootable image from YAML files",
+        .text = "Several FILEs are merged from left to right. - is standard input, and http:// and "
+                "https:// URLs are fetched.\n\n"
+                "  linuxkit build --format kernel+initrd examples/linuxkit.yml\n"
+                "  linuxkit run linuxkit\n",
+        .flags = flags,
+        .min_args = 1,
+        .max_args = -1,
+        .takes_files = true,
+        .run = run,
+};

@@ -1,0 +1,52 @@
+/* log.c - one console line per call.
+ *
+ * Standard error is the console in every boot process; /dev/kmsg is not used because it would
+ * stamp, rate-limit and, with `quiet`, hide what the user has to see. */
+#include "init/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void emit(const char *prefix, const char *fmt, va_list ap) {
+        char line[1024];
+        int saved = errno;
+        int used = snprintf(line, sizeof(line) - 1, "%s", prefix);
+        int more = vsnprintf(line + used, sizeof(line) - 1 - (size_t)used, fmt, ap);
+        if (more < 0)
+                more = 0;
+        size_t n = (size_t)used + (size_t)more;
+        if (n > sizeof(line) - 2)
+                n = sizeof(line) - 2;
+        line[n++] = '\n';
+        ssize_t w;
+        do
+                w = write(STDERR_FILENO, line, n);
+        while (w < 0 && errno == EINTR);
+        errno = saved;
+}
+
+void log_line(const char *fmt, ...) {
+        va_list ap;
+        va_start(ap, fmt);
+        emit("", fmt, ap);
+        va_end(ap);
+}
+
+void log_init(const char *fmt, ...) {
+        va_list ap;
+        va_start(ap, fmt);
+        emit("linuxkit: ", fmt, ap);
+        va_end(ap);
+}
+
+double log_uptime(void) {
+        struct timespec ts = { 0 };
+        clock_gettime(CLOCK_BOOTTIME, &ts);
+        return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+void log_stage(const char *stage) {
+        log_init("%s at %.2fs", stage, log_uptime());
+}

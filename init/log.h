@@ -1,0 +1,19 @@
+/* log.h - what the boot programs say on the console.
+ *
+ * Every call is one line and one write(2), so that lines of several processes never mix.  There is
+ * no buffer and no allocation: pid 1 uses it in any state. */
+#pragma once
+
+#include <time.h>
+
+/* The bare line as given; a newline is added.  Lines over 1 KiB are cut. */
+void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* "linuxkit: TEXT". */
+void log_init(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* "linuxkit: STAGE at 1.23s" with the seconds since the machine started. */
+void log_stage(const char *stage);
+
+/* Seconds on CLOCK_BOOTTIME. */
+double log_uptime(void);

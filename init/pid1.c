@@ -1,0 +1,510 @@
+/* pid1.c - the first process.
+ *
+ * It does as little as possible itself: boot, hooks, supervisor and unmounting are children, so a
+ * crash or a hang of one of them leaves a process that can still reap, report and reboot.  After
+ * the start nothing here allocates memory. */
+#include "init/pid1.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "init/boot.h"
+#include "init/cmdline.h"
+#include "init/devices.h"
+#include "init/hooks.h"
+#include "init/log.h"
+#include "init/mounts.h"
+#include "init/shutdown.h"
+#include "init/sys.h"
+
+/* Seconds a stage may take before the next one begins (boot.md 13). */
+enum {
+        LIMIT_HOOKS = 60,
+        LIMIT_SERVICES = 30,
+        LIMIT_TERMINATE = 5,
+        LIMIT_KILL = 2,
+        LIMIT_STORAGE = 20,
+};
+
+enum { BACKOFF_MAX = 60, LIFE_LONG = 60 }; /* of the supervisor, in seconds */
+
+typedef enum Stage {
+        STAGE_RUNNING,
+        STAGE_HOOKS,     /* /etc/shutdown.d */
+        STAGE_SERVICES,  /* the supervisor stops services and containerd */
+        STAGE_TERMINATE, /* SIGTERM to all */
+        STAGE_KILL,      /* SIGKILL to all */
+        STAGE_STORAGE,   /* unmount, sync */
+        STAGE_END,
+} Stage;
+
+typedef struct Pid1 {
+        bool machine;
+        int signals, uevents, boot_fd;
+        BootShared *shared;
+        pid_t boot, supervisor, devices, worker; /* 0: not running; worker: of the current stage */
+
+        bool gate_open;
+        int gate_fd; /* write end of the running supervisor's gate, -1 when there is none */
+        double supervisor_since, supervisor_due; /* due 0: no start planned */
+        unsigned backoff;
+        bool restart_at_once;
+        dev_t state_dev; /* file system of /var/lib when containerd was started early */
+
+        uint64_t last_event;
+        bool rescan;
+
+        Stage stage;
+        double deadline; /* of the stage, 0: none */
+        Ending ending;
+} Pid1;
+
+static const struct {
+        const char *name;
+        int signal, command;
+} endings[] = {
+        [ENDING_HALT] = { "halt", SIGUSR1, RB_HALT_SYSTEM },
+        [ENDING_POWEROFF] = { "power off", SIGUSR2, RB_POWER_OFF },
+        [ENDING_REBOOT] = { "reboot", SIGTERM, RB_AUTOBOOT },
+};
+
+int pid1_signal(Ending ending) {
+        return endings[ending].signal;
+}
+
+void pid1_reboot(Ending ending) {
+        reboot(endings[ending].command);
+}
+
+/* For states that cannot be: says so, and ends the machine as the kernel would after panic=. */
+static void panic(const char *what) {
+        char value[16] = "";
+        log_init("panic: %s", what);
+        sync();
+        bool given = cmdline_last(cmdline_text(), "panic", value, sizeof(value));
+        int seconds = given ? atoi(value) : 0;
+        if (seconds > 0)
+                sleep((unsigned)seconds);
+        pid1_reboot(seconds != 0 ? ENDING_REBOOT : ENDING_POWEROFF);
+        for (;;)
+                pause();
+}
+
+static void on_crash(int sig) {
+        char what[32];
+        snprintf(what, sizeof(what), "signal %d in init", sig);
+        panic(what);
+}
+
+static void on_exit_of_init(void) {
+        if (getpid() == 1)
+                panic("init has come to its end");
+}
+
+static void guard_machine(void) {
+        static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+        struct sigaction sa = { .sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND };
+        for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+                sigaction(crashes[i], &sa, NULL);
+        atexit(on_exit_of_init);
+        reboot(RB_DISABLE_CAD); /* Ctrl-Alt-Del becomes SIGINT */
+}
+
+/* File system that holds containerd's state now; a mount over any part of the path changes it. */
+static dev_t state_device(void) {
+        struct stat st;
+        if (stat("/var/lib/containerd", &st) < 0 && stat("/var/lib", &st) < 0)
+                return 0;
+        return st.st_dev;
+}
+
+static void plan_supervisor(Pid1 *p, double delay) {
+        p->supervisor_due = sys_now() + delay;
+}
+
+static void start_supervisor(Pid1 *p) {
+        int gate[2];
+        p->supervisor_due = 0;
+        if (p->supervisor || p->stage != STAGE_RUNNING)
+                return;
+        if (pipe2(gate, O_CLOEXEC) < 0) {
+                log_init("make a pipe: %s", strerror(errno));
+                plan_supervisor(p, 1);
+                return;
+        }
+        p->supervisor = sys_fork("service", gate[0]);
+        if (p->supervisor == 0) {
+                char number[16];
+                snprintf(number, sizeof(number), "%d", gate[0]);
+                fcntl(gate[0], F_SETFD, 0);
+                execl("/usr/bin/service", "service", "supervise", "--gate-fd", number,
+                      (char *)NULL);
+                log_init("/usr/bin/service: %s", strerror(errno));
+                _exit(127);
+        }
+        close(gate[0]);
+        if (p->supervisor < 0 || p->gate_open)
+                close(gate[1]); /* end of file opens the gate */
+        else
+                p->gate_fd = gate[1];
+        if (p->supervisor < 0) {
+                log_init("start the supervisor: %s", strerror(errno));
+                p->supervisor = 0;
+                plan_supervisor(p, 1);
+                return;
+        }
+        p->supervisor_since = sys_now();
+        p->state_dev = state_device();
+}
+
+static void open_gate(Pid1 *p) {
+        if (p->gate_open)
+                return;
+        p->gate_open = true;
+        if (!p->supervisor) {
+                start_supervisor(p);
+        } else if (state_device() != p->state_dev) {
+                /* An onboot container has mounted a disk where containerd keeps its state. */
+                p->restart_at_once = true;
+                kill(p->supervisor, SIGTERM);
+        }
+        if (p->gate_fd >= 0 && !p->restart_at_once) {
+                close(p->gate_fd);
+                p->gate_fd = -1;
+        }
+}
+
+static void supervisor_ended(Pid1 *p, int status) {
+        char text[64];
+        p->supervisor = 0;
+        if (p->gate_fd >= 0)
+                close(p->gate_fd);
+        p->gate_fd = -1;
+        if (p->stage != STAGE_RUNNING)
+                return;
+        if (p->restart_at_once) {
+                p->restart_at_once = false;
+                start_supervisor(p);
+                return;
+        }
+        if (sys_now() - p->supervisor_since >= LIFE_LONG || !p->backoff)
+                p->backoff = 1;
+        log_init("supervisor of services: %s, next start in %u s",
+                 sys_describe_status(status, text, sizeof(text)), p->backoff);
+        plan_supervisor(p, p->backoff);
+        p->backoff = p->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : p->backoff * 2;
+}
+
+static void boot_ended(Pid1 *p, int status) {
+        char text[64];
+        p->boot = 0;
+        if (p->stage != STAGE_RUNNING)
+                return;
+        if (status == 0) {
+                log_init("boot complete in %.2fs", log_uptime());
+                return;
+        }
+        log_init("boot process: %s", sys_describe_status(status, text, sizeof(text)));
+        if (p->shared->have_containerd)
+                open_gate(p);
+}
+
+static void read_boot_messages(Pid1 *p) {
+        char bytes[16];
+        ssize_t n = read(p->boot_fd, bytes, sizeof(bytes));
+        if (n <= 0) {
+                if (n == 0 || errno != EINTR) {
+                        close(p->boot_fd);
+                        p->boot_fd = -1;
+                }
+                return;
+        }
+        for (ssize_t i = 0; i < n; i++) {
+                if (bytes[i] == BOOT_START_CONTAINERD)
+                        start_supervisor(p);
+                else if (bytes[i] == BOOT_OPEN_GATE)
+                        open_gate(p);
+        }
+}
+
+static void start_boot(Pid1 *p) {
+        int pipe_fds[2];
+        if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+                panic("no pipe for the boot process");
+        p->boot = sys_fork("boot", pipe_fds[1]);
+        if (p->boot == 0) {
+                if (p->machine)
+                        boot_machine(pipe_fds[1], p->shared);
+                else
+                        boot_userspace(pipe_fds[1], p->shared);
+                _exit(0);
+        }
+        if (p->boot < 0)
+                panic("no memory for the boot process");
+        close(pipe_fds[1]);
+        p->boot_fd = pipe_fds[0];
+}
+
+/* Late devices: one pass over sysfs at a time, and never beside the one that boot makes. */
+static void serve_devices(Pid1 *p) {
+        bool busy = p->devices || (p->boot && p->shared->coldplugging);
+        if (busy || p->stage != STAGE_RUNNING ||
+            (!p->rescan && p->last_event <= p->shared->seen_event))
+                return;
+        p->rescan = false;
+        p->devices = sys_fork("devices", -1);
+        if (p->devices == 0) {
+                devices_coldplug(MODULES_ALL, &p->shared->seen_event);
+                _exit(0);
+        }
+        if (p->devices < 0)
+                p->devices = 0;
+}
+
+static void read_uevents(Pid1 *p) {
+        uint64_t seq = devices_drain_uevents(p->uevents);
+        if (seq == UINT64_MAX)
+                p->rescan = true;
+        else if (seq > p->last_event)
+                p->last_event = seq;
+}
+
+static void enter(Pid1 *p, Stage stage, int limit) {
+        p->stage = stage;
+        p->deadline = sys_now() + limit;
+        p->worker = 0;
+}
+
+/* A stage whose work is done in a child. */
+static void enter_worker(Pid1 *p, Stage stage, int limit, const char *name, void (*work)(void)) {
+        enter(p, stage, limit);
+        p->worker = sys_fork(name, -1);
+        if (p->worker == 0) {
+                work();
+                _exit(0);
+        }
+        if (p->worker < 0) {
+                log_init("%s: %s", name, strerror(errno));
+                p->worker = 0;
+                p->deadline = sys_now(); /* go on with the next stage */
+        }
+}
+
+static void run_shutdown_hooks(void) {
+        hooks_run("/etc/shutdown.d", NULL, NULL);
+}
+
+static bool may_kill_all(const Pid1 *p) {
+        return p->machine || getpid() == 1; /* -1 would reach foreign processes otherwise */
+}
+
+static void finish(Pid1 *p) {
+        p->stage = STAGE_END;
+        log_init("%s", endings[p->ending].name);
+        if (!p->machine)
+                _exit(0);
+        pid1_reboot(p->ending);
+        panic("the kernel refuses to end");
+}
+
+/* From the current stage, which is over, to the next. */
+static void next_stage(Pid1 *p) {
+        switch (p->stage) {
+        case STAGE_HOOKS:
+                enter(p, STAGE_SERVICES, LIMIT_SERVICES);
+                if (p->supervisor && kill(p->supervisor, SIGTERM) == 0) {
+                        log_init("stopping services");
+                        return;
+                }
+                next_stage(p);
+                return;
+        case STAGE_SERVICES:
+                enter(p, STAGE_TERMINATE, LIMIT_TERMINATE);
+                if (may_kill_all(p))
+                        kill(-1, SIGTERM);
+                return;
+        case STAGE_TERMINATE:
+                enter(p, STAGE_KILL, LIMIT_KILL);
+                if (may_kill_all(p))
+                        kill(-1, SIGKILL);
+                return;
+        case STAGE_KILL:
+                if (!p->machine)
+                        finish(p);
+                enter_worker(p, STAGE_STORAGE, LIMIT_STORAGE, "storage", shutdown_storage);
+                return;
+        default:
+                finish(p);
+        }
+}
+
+static void begin_shutdown(Pid1 *p, Ending ending) {
+        if (p->stage != STAGE_RUNNING)
+                return;
+        p->ending = ending;
+        log_init("%s requested at %.2fs", endings[ending].name, log_uptime());
+        if (p->boot)
+                kill(-p->boot, SIGKILL); /* its process group: hooks and the onboot runner */
+        enter_worker(p, STAGE_HOOKS, LIMIT_HOOKS, "shutdown", run_shutdown_hooks);
+}
+
+static void on_deadline(Pid1 *p) {
+        static const char *const names[] = { [STAGE_HOOKS] = "shutdown hooks",
+                                             [STAGE_SERVICES] = "services",
+                                             [STAGE_TERMINATE] = "processes",
+                                             [STAGE_KILL] = "killed processes",
+                                             [STAGE_STORAGE] = "unmounting" };
+        log_init("%s did not end in time", names[p->stage]);
+        if (p->worker > 0)
+                kill(-p->worker, SIGKILL);
+        next_stage(p);
+}
+
+static void child_ended(Pid1 *p, pid_t pid, int status) {
+        if (pid == p->boot)
+                boot_ended(p, status);
+        else if (pid == p->devices)
+                p->devices = 0;
+        else if (pid == p->supervisor) {
+                supervisor_ended(p, status);
+                if (p->stage == STAGE_SERVICES)
+                        next_stage(p);
+        } else if (pid == p->worker) {
+                p->worker = 0;
+                next_stage(p);
+        }
+}
+
+static void reap(Pid1 *p) {
+        for (;;) {
+                int status;
+                pid_t pid = waitpid(-1, &status, WNOHANG);
+                if (pid > 0) {
+                        child_ended(p, pid, status);
+                        continue;
+                }
+                bool nothing_left = pid < 0 && errno == ECHILD;
+                if (!nothing_left || (p->stage != STAGE_TERMINATE && p->stage != STAGE_KILL))
+                        return;
+                p->stage = STAGE_KILL; /* nobody is left to be killed */
+                next_stage(p);
+        }
+}
+
+static void read_signals(Pid1 *p) {
+        struct signalfd_siginfo info;
+        while (read(p->signals, &info, sizeof(info)) == sizeof(info)) {
+                switch (info.ssi_signo) {
+                case SIGUSR1:
+                        begin_shutdown(p, ENDING_HALT);
+                        break;
+                case SIGUSR2:
+                case SIGPWR:
+                        begin_shutdown(p, ENDING_POWEROFF);
+                        break;
+                case SIGTERM:
+                case SIGINT:
+                        begin_shutdown(p, ENDING_REBOOT);
+                        break;
+                default:
+                        break; /* SIGCHLD: reap runs after every turn; SIGHUP: nothing to reload */
+                }
+        }
+}
+
+static int open_signals(void) {
+        static const int wanted[] = { SIGCHLD, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP, SIGPWR };
+        sigset_t set;
+        sigemptyset(&set);
+        for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+                sigaddset(&set, wanted[i]);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        signal(SIGPIPE, SIG_IGN);
+        return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Milliseconds until something is due, -1 for never. */
+static int time_left(const Pid1 *p) {
+        double due = p->deadline;
+        if (p->supervisor_due && (!due || p->supervisor_due < due))
+                due = p->supervisor_due;
+        if (!due)
+                return -1;
+        double left = (due - sys_now()) * 1000 + 1;
+        return left < 0 ? 0 : (int)left;
+}
+
+static void loop(Pid1 *p) {
+        for (;;) {
+                struct pollfd fds[] = { { .fd = p->signals, .events = POLLIN },
+                                        { .fd = p->boot_fd, .events = POLLIN },
+                                        { .fd = p->uevents, .events = POLLIN } };
+                int n = poll(fds, sizeof(fds) / sizeof(fds[0]), time_left(p));
+                if (n < 0 && errno != EINTR)
+                        sleep(1); /* out of kernel memory: no reason to spin */
+                if (n > 0 && fds[0].revents)
+                        read_signals(p);
+                if (n > 0 && fds[1].revents)
+                        read_boot_messages(p);
+                if (n > 0 && fds[2].revents)
+                        read_uevents(p);
+                reap(p);
+                if (p->deadline && sys_now() >= p->deadline)
+                        on_deadline(p);
+                if (p->supervisor_due && sys_now() >= p->supervisor_due)
+                        start_supervisor(p);
+                if (p->uevents >= 0)
+                        serve_devices(p);
+        }
+}
+
+void pid1_hand_over(char *path) {
+        mounts_open_console();
+        mounts_move_root();
+        execv(path, (char *[]){ path, NULL });
+        log_init("%s: %s", path, strerror(errno));
+}
+
+void pid1_run(bool machine) {
+        static Pid1 p;
+        p = (Pid1){ .machine = machine,
+                    .signals = open_signals(),
+                    .uevents = -1,
+                    .boot_fd = -1,
+                    .gate_fd = -1 };
+        setsid();
+        if (machine) {
+                guard_machine();
+                mounts_open_console();
+                mounts_move_root();
+                log_stage("init started");
+                mounts_all();
+                mounts_open_console();
+                p.uevents = devices_open_uevents();
+                log_stage("mounts ready");
+        } else {
+                prctl(PR_SET_CHILD_SUBREAPER, 1);
+        }
+        p.shared = mmap(NULL, sizeof(*p.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                        -1, 0);
+        if (p.signals < 0 || p.shared == MAP_FAILED)
+                panic("no memory to start with");
+        boot_limits();
+        boot_environment();
+        start_boot(&p);
+        loop(&p);
+        __builtin_unreachable();
+}

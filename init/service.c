@@ -1,0 +1,275 @@
+/* service.c - see service.h.  Options may be written with one dash or two, with the value behind a
+ * blank or '=': the reference parses its command line that way.  The reference starts a container
+ * itself; here the supervisor does, so -sock and -path are accepted by `start` but have no effect.
+ */
+#include "init/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "init/containerd.h"
+#include "init/control.h"
+#include "init/log.h"
+#include "init/supervise.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+
+typedef struct Settings {
+        SuperviseOptions o;
+        const char *command, *name, *dump, *gate;
+} Settings;
+
+/* Where an option may stand. */
+enum { GLOBAL = 1, SUPERVISOR = 2, CLIENT = 4, STARTER = 8 };
+
+typedef struct Option {
+        const char *name;
+        unsigned where;
+        size_t flag, value; /* offset in Settings of a bool or of a string; 0: not this */
+        const char *help;
+} Option;
+
+static const Option options[] = {
+        { "q", GLOBAL, offsetof(Settings, o.quiet), 0, "print errors only" },
+        { "v", GLOBAL, offsetof(Settings, o.verbose), 0, "print more" },
+        { "containerd-namespace", GLOBAL | SUPERVISOR, 0, offsetof(Settings, o.ns),
+          "containerd namespace of services that name none" },
+        { "sock", SUPERVISOR | STARTER, 0, offsetof(Settings, o.socket), "containerd's socket" },
+        { "path", SUPERVISOR | STARTER, 0, offsetof(Settings, o.path),
+          "directory of the services" },
+        { "containerd", SUPERVISOR, 0, offsetof(Settings, o.binary), "containerd program" },
+        { "config", SUPERVISOR, 0, offsetof(Settings, o.conf), "runtime-config.toml" },
+        { "gate-fd", SUPERVISOR, 0, offsetof(Settings, gate),
+          "descriptor that opens the way for services" },
+        { "run", SUPERVISOR | CLIENT | STARTER, 0, offsetof(Settings, o.run_dir),
+          "directory of the control socket" },
+        { "log", SUPERVISOR | CLIENT, 0, offsetof(Settings, o.log_dir), "directory of the logs" },
+        { "dump-spec", STARTER, 0, offsetof(Settings, dump),
+          "write the container's specification to this file" },
+};
+
+static int run_supervisor(const Settings *s);
+static int run_change(const Settings *s);
+static int run_list(const Settings *s);
+static int run_logs(const Settings *s);
+static int run_help(const Settings *s);
+
+static const struct {
+        const char *name, *args, *help;
+        unsigned where;
+        enum { NO_NAME, NAME, MAY_NAME } takes;
+        int (*run)(const Settings *s);
+} commands[] = {
+        { "system-init", "", "start containerd and all services and look after them", SUPERVISOR,
+          NO_NAME, run_supervisor },
+        { "supervise", "", "the same, as a child of init", SUPERVISOR, NO_NAME, run_supervisor },
+        { "start", "NAME", "start a service that does not run", STARTER, NAME, run_change },
+        { "stop", "NAME", "stop a service until it is started again", STARTER, NAME, run_change },
+        { "restart", "NAME", "stop and start a service", STARTER, NAME, run_change },
+        { "status", "[NAME]", "show one service, or all; exit 3 if it does not run", CLIENT,
+          MAY_NAME, run_list },
+        { "list", "", "show all services", CLIENT, NO_NAME, run_list },
+        { "logs", "NAME", "print what a service wrote", CLIENT, NAME, run_logs },
+        { "help", "", "show this text", CLIENT, NO_NAME, run_help },
+};
+
+static void print_usage(FILE *f) {
+        fputs("Usage: service [-q|-v] [-containerd-namespace NS] COMMAND [OPTIONS]\n\nCommands:\n",
+              f);
+        for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+                fprintf(f, "  %-12s %-7s %s\n", commands[i].name, commands[i].args,
+                        commands[i].help);
+        fputs("\nOptions:\n", f);
+        for (size_t i = 0; i < ARRAY_LEN(options); i++)
+                fprintf(f, "  -%-21s %s\n", options[i].name, options[i].help);
+}
+
+static int run_help(const Settings *s) {
+        (void)s;
+        print_usage(stdout);
+        return 0;
+}
+
+static int fail(const char *text) {
+        log_line("service: %s", text);
+        return 1;
+}
+
+static int run_supervisor(const Settings *s) {
+        SuperviseOptions o = s->o;
+        uint64_t fd;
+        if (s->gate) {
+                if (!str_to_u64(s->gate, &fd) || fd < 3 || fd > 1048576)
+                        return fail("-gate-fd needs the number of an open descriptor");
+                o.gate_fd = (int)fd;
+        }
+        if (!containerd_id_is_valid(o.ns))
+                return fail("-containerd-namespace: not a valid name");
+        return supervise_run(&o);
+}
+
+/* NULL after a message. */
+static json_t *ask(const Settings *s) {
+        _cleanup_err_ Err err = ERR_INIT;
+        _cleanup_free_ char *path = path_join(s->o.run_dir, SUPERVISE_CONTROL);
+        json_t *request = json_pack("{s:s,s:s*,s:s*}", "command", s->command, "name", s->name,
+                                    "dumpSpec", s->dump);
+        json_t *reply = NULL;
+        if (control_ask(path, request, &reply, &err) < 0) {
+                if (err.kind == ERR_NOT_FOUND)
+                        err_set(&err, ERR_NOT_FOUND, 0, "no supervisor runs");
+                fail(err.text);
+        } else if (!json_is_true(json_object_get(reply, "ok"))) {
+                const char *text = json_string_value(json_object_get(reply, "error"));
+                fail(text ? text : "the supervisor refused");
+                json_decref(reply);
+                reply = NULL;
+        }
+        json_decref(request);
+        return reply;
+}
+
+/* The supervisor has another working directory. */
+static int run_change(const Settings *s) {
+        Settings here = *s;
+        _cleanup_free_ char *cwd = s->dump ? getcwd(NULL, 0) : NULL;
+        _cleanup_free_ char *dump = s->dump ? path_join(cwd, s->dump) : NULL;
+        here.dump = dump;
+        json_t *reply = ask(&here);
+        json_decref(reply);
+        return reply ? 0 : 1;
+}
+
+static const char *text_of(const json_t *o, const char *key) {
+        const char *s = json_string_value(json_object_get(o, key));
+        return s ? s : "";
+}
+
+static void print_service(const json_t *o) {
+        char uptime[32] = "-";
+        json_int_t pid = json_integer_value(json_object_get(o, "pid"));
+        if (pid > 0)
+                snprintf(uptime, sizeof uptime, "%.1fs",
+                         json_number_value(json_object_get(o, "uptime")));
+        printf("%-24s %-9s %8lld %8lld %10s%s%s\n", text_of(o, "name"), text_of(o, "state"),
+               (long long)pid, (long long)json_integer_value(json_object_get(o, "restarts")),
+               uptime, *text_of(o, "error") ? "  " : "", text_of(o, "error"));
+}
+
+static int run_list(const Settings *s) {
+        Settings all = *s;
+        if (!s->name)
+                all.command = "list";
+        json_t *reply = ask(&all);
+        if (!reply)
+                return 1;
+        bool running = true;
+        size_t i;
+        const json_t *o;
+        printf("%-24s %-9s %8s %8s %10s\n", "NAME", "STATE", "PID", "RESTARTS", "UPTIME");
+        json_array_foreach(json_object_get(reply, "services"), i, o) {
+                print_service(o);
+                running = running && str_eq(text_of(o, "state"), "running");
+        }
+        json_decref(reply);
+        return s->name && !running ? 3 : 0;
+}
+
+/* 0 when printed, 1 when the file does not exist, -1 after a message. */
+static int print_file(const char *path) {
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0 && errno == ENOENT)
+                return 1;
+        char buf[16 << 10];
+        ssize_t n = -1;
+        while (fd >= 0 && (n = read(fd, buf, sizeof buf)) > 0)
+                if (fwrite(buf, 1, (size_t)n, stdout) != (size_t)n)
+                        return -1;
+        if (n == 0)
+                return 0;
+        log_line("service: read %s: %s", path, strerror(errno));
+        return -1;
+}
+
+/* Standard output first, then standard error, each with what was rotated away. */
+static int run_logs(const Settings *s) {
+        static const char *const kinds[] = { ".out.log.0", ".out.log", ".log.0", ".log" };
+        bool found = false;
+        if (!containerd_id_is_valid(s->name))
+                return fail("no valid name for a service");
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+                _cleanup_free_ char *path = xasprintf("%s/%s%s", s->o.log_dir, s->name, kinds[i]);
+                int r = print_file(path);
+                if (r < 0)
+                        return 1;
+                found = found || r == 0;
+        }
+        return found ? 0 : fail("this service has no logs");
+}
+
+/* One option at argv[*i]: 1 when taken, 0 when it is none, -1 after a message. */
+static int take_option(Settings *s, unsigned where, int argc, char **argv, int *i) {
+        const char *arg = argv[*i];
+        if (arg[0] != '-' || !arg[1])
+                return 0;
+        arg += arg[1] == '-' ? 2 : 1;
+        size_t len = strcspn(arg, "=");
+        for (size_t k = 0; k < ARRAY_LEN(options); k++) {
+                const Option *opt = &options[k];
+                if (strlen(opt->name) != len || memcmp(opt->name, arg, len) != 0 ||
+                    !(opt->where & where))
+                        continue;
+                if (opt->flag) {
+                        *(bool *)((char *)s + opt->flag) = true;
+                        return 1;
+                }
+                const char *value = arg[len] ? arg + len + 1 : NULL;
+                if (!value && *i + 1 < argc)
+                        value = argv[++*i];
+                if (!value || !*value) {
+                        log_line("service: option -%s needs a value", opt->name);
+                        return -1;
+                }
+                *(const char **)((char *)s + opt->value) = value;
+                return 1;
+        }
+        log_line("service: unknown option %s", argv[*i]);
+        return -1;
+}
+
+static int take_options(Settings *s, unsigned where, int argc, char **argv, int *i) {
+        int r = 1;
+        while (*i < argc && (r = take_option(s, where, argc, argv, i)) > 0)
+                ++*i;
+        return r < 0 ? -1 : 0;
+}
+
+int service_main(int argc, char **argv) {
+        Settings s = { .o = SUPERVISE_DEFAULTS };
+        int i = 1;
+        if (take_options(&s, GLOBAL, argc, argv, &i) < 0) {
+                print_usage(stderr);
+                return 1;
+        }
+        if (s.o.quiet && s.o.verbose)
+                return fail("-q and -v exclude each other");
+        s.command = i < argc ? argv[i++] : "";
+        for (size_t k = 0; k < ARRAY_LEN(commands); k++) {
+                if (!str_eq(commands[k].name, s.command))
+                        continue;
+                if (take_options(&s, commands[k].where, argc, argv, &i) < 0)
+                        return 1;
+                if (i < argc && commands[k].takes != NO_NAME)
+                        s.name = argv[i++];
+                if (i < argc)
+                        return fail("too many arguments");
+                if (!s.name && commands[k].takes == NAME)
+                        return fail("the name of a service is missing");
+                return commands[k].run(&s);
+        }
+        if (*s.command)
+                log_line("service: unknown command \"%s\"", s.command);
+        print_usage(stderr);
+        return 1;
+}

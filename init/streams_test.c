@@ -1,0 +1,180 @@
+/* streams_test.c - output of a process reaches the log files, whatever the process does with it. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "init/streams.h"
+#include "init/sys.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+
+static char dir[64];
+static int console[2] = { -1, -1 }; /* our own descriptors 1 and 2 while they are redirected */
+
+/* The console is descriptors 1 and 2; a file stands in for them. */
+static void redirect(void) {
+        _cleanup_free_ char *path = path_join(dir, "console");
+        FILE *f = fopen(path, "we");
+        assert_non_null(f);
+        fflush(NULL);
+        for (int i = 0; i < 2; i++) {
+                console[i] = dup(i + 1);
+                dup2(fileno(f), i + 1);
+        }
+        fclose(f);
+}
+
+static void restore(void) {
+        for (int i = 0; i < 2; i++) {
+                dup2(console[i], i + 1);
+                close(console[i]);
+        }
+}
+
+static int make_dir(void **state) {
+        (void)state;
+        strcpy(dir, "/tmp/streams-test-XXXXXX");
+        return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state) {
+        (void)state;
+        char **names;
+        size_t n;
+        if (sys_list(dir, &names, &n, NULL) < 0)
+                return -1;
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *path = path_join(dir, names[i]);
+                unlink(path);
+        }
+        sys_free_names(names, n);
+        return rmdir(dir);
+}
+
+static void assert_file(const char *name, const char *want) {
+        _cleanup_free_ char *path = path_join(dir, name);
+        _cleanup_free_ char *text = NULL;
+        assert_int_equal(sys_read_file(path, 1 << 20, &text, NULL), 0);
+        assert_string_equal(text, want);
+}
+
+/* Runs work in a child whose output goes through streams; returns its wait status. */
+static int run(void (*work)(void)) {
+        Streams *s;
+        redirect();
+        int r = streams_open(dir, "x", &s, NULL);
+        pid_t pid = r < 0 ? -1 : fork();
+        if (pid == 0) {
+                streams_attach(s);
+                work();
+                _exit(3);
+        }
+        int status = streams_wait(s, pid);
+        streams_finish(s);
+        streams_free(s);
+        restore();
+        return status;
+}
+
+static void say(int fd, const char *text) {
+        if (write(fd, text, strlen(text)) < 0)
+                _exit(9);
+}
+
+static void two_kinds(void) {
+        say(1, "one\ntw");
+        say(1, "o\nno end");
+        say(2, "error\n");
+}
+
+static void both_streams_are_logged_apart(void **state) {
+        (void)state;
+        int status = run(two_kinds);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 3);
+        assert_file("x.out.log", "one\ntwo\nno end");
+        assert_file("x.log", "error\n");
+        _cleanup_free_ char *path = path_join(dir, "console");
+        _cleanup_free_ char *text = NULL;
+        assert_int_equal(sys_read_file(path, 4096, &text, NULL), 0);
+        assert_non_null(strstr(text, "one\n"));
+        assert_non_null(strstr(text, "two\n"));
+        assert_non_null(strstr(text, "no end\n")); /* the console always gets whole lines */
+        assert_non_null(strstr(text, "error\n"));
+}
+
+static void much(void) {
+        char line[1000];
+        memset(line, 'x', sizeof(line));
+        for (int i = 0; i < 300; i++) /* more than pipes hold */
+                if (write(1, line, sizeof(line)) < 0)
+                        _exit(9);
+}
+
+static void more_than_a_pipe_holds_passes(void **state) {
+        (void)state;
+        int status = run(much);
+        assert_int_equal(WEXITSTATUS(status), 3);
+        _cleanup_free_ char *path = path_join(dir, "x.out.log");
+        _cleanup_free_ char *text = NULL;
+        assert_int_equal(sys_read_file(path, 1 << 20, &text, NULL), 0);
+        assert_int_equal(strlen(text), 300000);
+}
+
+static int release[2]; /* closing the write end lets the daemon go on */
+
+static void leave_daemon(void) {
+        if (fork() == 0) {
+                char byte;
+                close(release[1]);
+                if (read(release[0], &byte, 1) == 0)
+                        say(1, "late\n");
+                _exit(0);
+        }
+        say(1, "early\n");
+}
+
+/* The parent's end must not block, and what the daemon says later must not be lost. */
+static void a_daemon_keeps_its_log(void **state) {
+        (void)state;
+        assert_int_equal(pipe(release), 0);
+        int status = run(leave_daemon);
+        assert_int_equal(WEXITSTATUS(status), 3);
+        assert_file("x.out.log", "early\n");
+        close(release[0]);
+        close(release[1]);
+        while (waitpid(-1, &status, 0) > 0) /* the keeper ends with the daemon */
+                continue;
+        assert_file("x.out.log", "early\nlate\n");
+}
+
+static void die(void) {
+        kill(getpid(), SIGKILL);
+}
+
+static void a_killed_process_is_seen(void **state) {
+        (void)state;
+        char text[64];
+        int status = run(die);
+        assert_string_equal(sys_describe_status(status, text, sizeof(text)), "killed by signal 9");
+        assert_string_equal(sys_describe_status(3 << 8, text, sizeof(text)), "exit status 3");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(both_streams_are_logged_apart, make_dir,
+                                                remove_dir),
+                cmocka_unit_test_setup_teardown(more_than_a_pipe_holds_passes, make_dir,
+                                                remove_dir),
+                cmocka_unit_test_setup_teardown(a_daemon_keeps_its_log, make_dir, remove_dir),
+                cmocka_unit_test_setup_teardown(a_killed_process_is_seen, make_dir, remove_dir),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,523 @@
+/* unit.c - see unit.h.  The way up: Containers.Create, Tasks.Create, bundle_attach, then Wait and
+ * Start together.  The way down is always a Wipe.  Every callback of the way up asks first whether
+ * the unit is still wanted, so a stop needs no special case for a half-started service. */
+#include "init/unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "init/clock.h"
+#include "init/log.h"
+#include "init/policy.h"
+#include "init/unitprep.h"
+#include "init/unitstate.h"
+#include "init/wipe.h"
+#include "lib/base/mem.h"
+#include "lib/base/str.h"
+
+#define STOP_TIMEOUT_MS 10000
+/* The status of an end that nobody saw. */
+#define STATUS_UNKNOWN 255
+
+struct Unit {
+        UnitEnv *env;
+        char *path, *ns, *out_log, *err_log, *dump, *error;
+        const char *name; /* last component of path */
+        RestartPolicy policy;
+        Bundle *bundle;
+        UnitState state, next; /* next: after UNIT_CLEANING */
+        bool wanted;           /* should run; false while it is to end */
+        bool again;            /* restart: wanted again once it has stopped */
+        bool collided;         /* "already exists" was answered once by a wipe */
+        bool tried, has_run, was_running, killed;
+        uint64_t call, wait_call;
+        Wipe *wipe;
+        pid_t pid;
+        bool ended; /* the task's end is known, its start not yet answered */
+        uint32_t exit_status;
+        uint64_t started_ms, deadline;
+        unsigned failures, restarts;
+};
+
+static const char *const state_names[] = {
+        [UNIT_WAITING] = "waiting",   [UNIT_CREATING] = "starting", [UNIT_RUNNING] = "running",
+        [UNIT_STOPPING] = "stopping", [UNIT_CLEANING] = "cleaning", [UNIT_BACKOFF] = "backoff",
+        [UNIT_STOPPED] = "stopped",   [UNIT_EXITED] = "exited",     [UNIT_FAILED] = "failed",
+        [UNIT_LOST] = "lost",
+};
+
+/* The namespace and the policy are needed before the first start, to find what a former boot left.
+ */
+static int read_settings(Unit *u, Err *e) {
+        _cleanup_bundle_ Bundle *b = NULL;
+        if (bundle_open(u->path, &b, e) < 0)
+                return -1;
+        const char *ns = bundle_namespace(b);
+        if (!str_is_empty(ns) && !containerd_id_is_valid(ns))
+                return err_set(e, ERR_SPEC, 0, "namespace \"%s\" is not a valid name", ns);
+        free(u->ns);
+        u->ns = xstrdup(str_is_empty(ns) ? u->env->ns : ns);
+        u->policy = policy_choose(bundle_restart(b), u->env->policy);
+        return 0;
+}
+
+int unit_new(UnitEnv *env, const char *path, Unit **ret, Err *e) {
+        const char *name = path_base(path);
+        if (!containerd_id_is_valid(name))
+                return err_set(e, ERR_SPEC, 0, "service \"%s\" is not a valid name", name);
+        Unit *u = xcalloc(1, sizeof *u);
+        u->env = env;
+        u->path = xstrdup(path);
+        u->name = path_base(u->path);
+        u->ns = xstrdup(env->ns);
+        u->policy = policy_choose(RESTART_UNSET, env->policy);
+        u->out_log = xasprintf("%s/%s.out.log", env->log_dir, u->name);
+        u->err_log = xasprintf("%s/%s.log", env->log_dir, u->name);
+        u->wanted = true;
+        u->deadline = UINT64_MAX;
+        /* A bad runtime.json is reported when the unit is started, with the others. */
+        read_settings(u, NULL);
+        *ret = u;
+        return 0;
+}
+
+static void drop_calls(Unit *u) {
+        Grpc *g = u->env->grpc;
+        if (g) {
+                grpc_cancel(g, u->call);
+                grpc_cancel(g, u->wait_call);
+        }
+        u->call = u->wait_call = 0;
+        wipe_cancel(u->wipe, g);
+        u->wipe = NULL;
+}
+
+void unit_free(Unit *u) {
+        if (!u)
+                return;
+        drop_calls(u);
+        bundle_free(u->bundle);
+        free(u->path);
+        free(u->ns);
+        free(u->out_log);
+        free(u->err_log);
+        free(u->dump);
+        free(u->error);
+        free(u);
+}
+
+static void set_state(Unit *u, UnitState s) {
+        u->state = s;
+        if (s != UNIT_BACKOFF && s != UNIT_STOPPING)
+                u->deadline = UINT64_MAX;
+        if (s == UNIT_STOPPED || s == UNIT_EXITED || s == UNIT_FAILED)
+                unitstate_save(u->env->state_dir, u->name, state_names[s]);
+        else if (s == UNIT_CREATING)
+                unitstate_clear(u->env->state_dir, u->name);
+        u->env->changed(u->env->data, u);
+}
+
+static void set_error(Unit *u, const char *text) {
+        free(u->error);
+        u->error = text ? xstrdup(text) : NULL;
+}
+
+/* A unit that a former supervisor started has mounts but no Bundle that knows them. */
+static void bundle_drop(Unit *u) {
+        if (u->bundle)
+                bundle_cleanup(u->bundle);
+        else
+                unitprep_unmount(u->path);
+        bundle_free(u->bundle);
+        u->bundle = NULL;
+}
+
+/* Where a unit that is gone from containerd goes next. */
+static void rest(Unit *u) {
+        if (!u->wanted && !u->again) {
+                set_state(u, UNIT_STOPPED);
+                return;
+        }
+        if (u->again) {
+                u->again = false;
+                u->wanted = true;
+                u->failures = 0;
+                u->next = UNIT_WAITING;
+        }
+        if (u->next == UNIT_WAITING && u->env->ready)
+                unit_go(u);
+        else
+                set_state(u, u->next);
+}
+
+static void on_wiped(void *data, const char *error) {
+        Unit *u = data;
+        u->wipe = NULL;
+        if (error)
+                log_line("service %s: remove from containerd: %s", u->name, error);
+        bundle_drop(u);
+        uint64_t deadline = u->deadline; /* of the back-off, which began at the end of the task */
+        u->state = u->next;
+        u->deadline = deadline;
+        rest(u);
+}
+
+static void clean(Unit *u, bool kill_first, UnitState next) {
+        uint64_t deadline = u->deadline;
+        drop_calls(u);
+        u->next = next;
+        set_state(u, UNIT_CLEANING);
+        u->deadline = next == UNIT_BACKOFF ? deadline : UINT64_MAX;
+        u->pid = 0;
+        if (u->env->grpc)
+                u->wipe = wipe_start(u->env->grpc, u->ns, u->name, kill_first, on_wiped, u);
+}
+
+/* Decides about the next start and says so: text is what happened. */
+static void decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, bool kill_first,
+                   UnitState final) {
+        u->tried = true;
+        set_error(u, text);
+        if (!u->wanted) {
+                if (!u->env->quiet)
+                        log_line("service %s: %s", u->name, text);
+                clean(u, kill_first, UNIT_STOPPED);
+                return;
+        }
+        if (!restart) {
+                if (final == UNIT_FAILED || u->exit_status != 0 || !u->env->quiet)
+                        log_line("service %s: %s", u->name, text);
+                clean(u, kill_first, final);
+                return;
+        }
+        uint64_t delay = policy_delay_ms(&u->failures, lived_ms);
+        log_line("service %s: %s; restarting in %llus", u->name, text,
+                 (unsigned long long)(delay / 1000));
+        u->deadline = clock_ms() + delay;
+        clean(u, kill_first, UNIT_BACKOFF);
+}
+
+static void fail_to_start(Unit *u, const char *text) {
+        _cleanup_free_ char *full = xasprintf("could not be started: %s", text);
+        u->exit_status = STATUS_UNKNOWN;
+        decide(u, full, u->policy != RESTART_NO, 0, true, UNIT_FAILED);
+}
+
+static void fail_with(Unit *u, const char *what, const GrpcReply *r) {
+        _cleanup_free_ char *text =
+                xasprintf("%s: %s", what, *r->text ? r->text : "no reason given");
+        fail_to_start(u, text);
+}
+
+static void handle_end(Unit *u) {
+        uint64_t lived = u->started_ms ? clock_ms() - u->started_ms : 0;
+        _cleanup_free_ char *text = xasprintf("exited with status %u after %.1fs", u->exit_status,
+                                              (double)lived / 1000);
+        decide(u, text, policy_restarts(u->policy, u->exit_status), lived, false, UNIT_EXITED);
+}
+
+static void task_ended(Unit *u, uint32_t status) {
+        if (u->ended)
+                return;
+        u->ended = true;
+        u->exit_status = status;
+        if (u->state == UNIT_RUNNING || u->state == UNIT_STOPPING)
+                handle_end(u);
+}
+
+static void on_wait(void *data, const GrpcReply *r) {
+        Unit *u = data;
+        uint32_t status = STATUS_UNKNOWN;
+        u->wait_call = 0;
+        if (r->status == GRPC_OK)
+                (void)containerd_read_waited_task(r, &status);
+        task_ended(u, status);
+}
+
+void unit_on_exit(Unit *u, pid_t pid, uint32_t exit_status) {
+        if (u->pid == pid && pid > 0)
+                task_ended(u, exit_status);
+}
+
+void unit_on_oom(Unit *u) {
+        if (u->state == UNIT_RUNNING || u->state == UNIT_STOPPING || u->state == UNIT_CLEANING)
+                log_line("service %s: out of memory in its cgroup", u->name);
+}
+
+static void on_stop_killed(void *data, const GrpcReply *r) {
+        (void)r; /* a process that is gone already answers the Wait */
+        ((Unit *)data)->call = 0;
+}
+
+static void send_signal(Unit *u, int signo) {
+        if (u->env->grpc && u->call == 0)
+                u->call = containerd_kill_task(u->env->grpc, u->ns, u->name, signo, on_stop_killed,
+                                               u);
+}
+
+static void begin_stop(Unit *u) {
+        u->killed = false;
+        u->deadline = clock_ms() + STOP_TIMEOUT_MS;
+        set_state(u, UNIT_STOPPING);
+        send_signal(u, SIGTERM);
+}
+
+static void on_started(void *data, const GrpcReply *r) {
+        Unit *u = data;
+        u->call = 0;
+        if (r->status != GRPC_OK) {
+                fail_with(u, "start", r);
+                return;
+        }
+        u->tried = u->has_run = true;
+        u->started_ms = clock_ms();
+        set_error(u, NULL);
+        if (!u->env->quiet)
+                log_line("service %s: started (pid %d) at %.2fs", u->name, (int)u->pid,
+                         log_uptime());
+        set_state(u, UNIT_RUNNING);
+        if (u->ended)
+                handle_end(u);
+        else if (!u->wanted)
+                begin_stop(u);
+}
+
+static void on_task_created(void *data, const GrpcReply *r) {
+        Unit *u = data;
+        _cleanup_err_ Err err = ERR_INIT;
+        u->call = 0;
+        if (!u->wanted)
+                clean(u, true, UNIT_STOPPED);
+        else if (r->status != GRPC_OK)
+                fail_with(u, "create the task", r);
+        else if (containerd_read_created_task(r, &u->pid) < 0)
+                fail_to_start(u, "containerd answered without a process id");
+        else if (bundle_attach(u->bundle, u->pid, &err) < 0)
+                fail_to_start(u, err.text);
+        else {
+                u->wait_call = containerd_wait_task(u->env->grpc, u->ns, u->name, 0, on_wait, u);
+                u->call = containerd_start_task(u->env->grpc, u->ns, u->name, on_started, u);
+        }
+}
+
+static void on_container_created(void *data, const GrpcReply *r) {
+        Unit *u = data;
+        u->call = 0;
+        if (!u->wanted) {
+                clean(u, true, UNIT_STOPPED);
+        } else if (r->status == GRPC_ALREADY_EXISTS && !u->collided) {
+                u->collided = true;
+                clean(u, true, UNIT_WAITING);
+        } else if (r->status != GRPC_OK) {
+                fail_with(u, "create the container", r);
+        } else {
+                u->collided = false;
+                u->call = containerd_create_task(u->env->grpc, u->ns, u->name, u->out_log,
+                                                 u->err_log, on_task_created, u);
+        }
+}
+
+/* The steps that need no containerd.  A log that cannot be opened costs the log, not the service.
+ */
+static int prepare(Unit *u, Buf *spec, Err *e) {
+        _cleanup_err_ Err log_err = ERR_INIT;
+        _cleanup_free_ char *dump = take(u->dump);
+        if (read_settings(u, e) < 0 || bundle_open(u->path, &u->bundle, e) < 0 ||
+            bundle_prepare(u->bundle, e) < 0 || unitprep_spec(u->path, dump, spec, e) < 0)
+                return -1;
+        if (unitprep_log(u->out_log, &log_err) < 0 || unitprep_log(u->err_log, &log_err) < 0)
+                log_line("service %s: %s", u->name, log_err.text);
+        return 0;
+}
+
+void unit_go(Unit *u) {
+        _cleanup_err_ Err err = ERR_INIT;
+        _cleanup_buf_ Buf spec = { 0 };
+        u->ended = u->killed = u->was_running = false;
+        u->exit_status = 0;
+        u->started_ms = 0;
+        u->pid = 0;
+        set_state(u, UNIT_CREATING);
+        if (prepare(u, &spec, &err) < 0)
+                fail_to_start(u, err.text);
+        else
+                u->call = containerd_create_container(u->env->grpc, u->ns, u->name, spec.data,
+                                                      spec.len, on_container_created, u);
+}
+
+static void set_dump(Unit *u, const char *dump_spec) {
+        free(u->dump);
+        u->dump = dump_spec ? xstrdup(dump_spec) : NULL;
+}
+
+int unit_start(Unit *u, const char *dump_spec, Err *e) {
+        if (u->state != UNIT_WAITING && u->state != UNIT_BACKOFF && u->state != UNIT_STOPPED &&
+            u->state != UNIT_EXITED && u->state != UNIT_FAILED)
+                return err_set(e, ERR_USAGE, 0, "service %s is %s", u->name, state_names[u->state]);
+        set_dump(u, dump_spec);
+        u->wanted = true;
+        u->again = false;
+        u->failures = 0;
+        if (u->env->ready)
+                unit_go(u);
+        else
+                set_state(u, UNIT_WAITING);
+        return 0;
+}
+
+int unit_restart(Unit *u, const char *dump_spec, Err *e) {
+        unit_stop(u);
+        if (u->state == UNIT_STOPPED)
+                return unit_start(u, dump_spec, e);
+        set_dump(u, dump_spec);
+        u->again = true;
+        return 0;
+}
+
+void unit_stop(Unit *u) {
+        u->wanted = u->again = false;
+        switch (u->state) {
+        case UNIT_RUNNING:
+                begin_stop(u);
+                break;
+        case UNIT_CREATING: /* the next answer sees it */
+        case UNIT_STOPPING:
+        case UNIT_CLEANING:
+        case UNIT_LOST:
+                break;
+        default:
+                set_state(u, UNIT_STOPPED);
+        }
+}
+
+uint64_t unit_deadline(const Unit *u) {
+        /* During CLEANING the deadline of the back-off to come is kept in the same place. */
+        return u->state == UNIT_BACKOFF || u->state == UNIT_STOPPING ? u->deadline : UINT64_MAX;
+}
+
+void unit_tick(Unit *u, uint64_t now_ms) {
+        if (unit_deadline(u) > now_ms)
+                return;
+        if (u->state == UNIT_BACKOFF) {
+                u->restarts++;
+                if (u->env->ready)
+                        unit_go(u);
+                else
+                        set_state(u, UNIT_WAITING);
+        } else if (!u->killed) {
+                log_line("service %s: still running %d s after SIGTERM, sending SIGKILL", u->name,
+                         STOP_TIMEOUT_MS / 1000);
+                u->killed = true;
+                u->deadline = now_ms + STOP_TIMEOUT_MS;
+                grpc_cancel(u->env->grpc, u->call);
+                u->call = 0;
+                send_signal(u, SIGKILL);
+        } else {
+                log_line("service %s: does not end, giving up on it", u->name);
+                clean(u, true, UNIT_STOPPED);
+        }
+}
+
+void unit_adopt(Unit *u) {
+        char word[16];
+        if (!unitstate_load(u->env->state_dir, u->name, word, sizeof word)) {
+                u->was_running = true;
+                u->state = UNIT_LOST;
+                return;
+        }
+        for (UnitState s = UNIT_STOPPED; s <= UNIT_FAILED; s++)
+                if (str_eq(word, state_names[s]))
+                        u->state = s;
+        u->tried = true;
+}
+
+void unit_disconnected(Unit *u) {
+        UnitState s = u->state;
+        /* The connection takes its calls along; only what we hold has to be forgotten. */
+        u->call = u->wait_call = 0;
+        wipe_cancel(u->wipe, NULL);
+        u->wipe = NULL;
+        if (s != UNIT_CREATING && s != UNIT_RUNNING && s != UNIT_STOPPING && s != UNIT_CLEANING)
+                return;
+        u->was_running = s == UNIT_RUNNING || s == UNIT_STOPPING;
+        if (s != UNIT_CLEANING)
+                u->next = UNIT_WAITING;
+        uint64_t deadline = u->deadline;
+        set_state(u, UNIT_LOST);
+        u->deadline = deadline;
+}
+
+static void readopt(Unit *u, const Task *t) {
+        u->was_running = u->ended = false;
+        u->tried = u->has_run = true;
+        u->pid = t->pid;
+        if (u->started_ms == 0)
+                u->started_ms = clock_ms();
+        u->wait_call = containerd_wait_task(u->env->grpc, u->ns, u->name, 0, on_wait, u);
+        if (t->status != TASK_STOPPED && !u->env->quiet)
+                log_line("service %s: still running (pid %d)", u->name, (int)t->pid);
+        set_state(u, UNIT_RUNNING);
+        if (!u->wanted)
+                begin_stop(u);
+}
+
+void unit_resync(Unit *u, bool has_container, const Task *task) {
+        bool alive = task && (task->status == TASK_RUNNING || task->status == TASK_STOPPED ||
+                              task->status == TASK_PAUSED || task->status == TASK_PAUSING);
+        if (u->state != UNIT_LOST) {
+                if (has_container || task)
+                        clean(u, true, u->state);
+        } else if (u->was_running && alive) {
+                readopt(u, task);
+        } else if (u->was_running && u->has_run) {
+                u->exit_status = STATUS_UNKNOWN;
+                decide(u, "vanished", policy_restarts(u->policy, STATUS_UNKNOWN),
+                       clock_ms() - u->started_ms, true, UNIT_EXITED);
+        } else {
+                clean(u, true, u->was_running ? UNIT_WAITING : u->next);
+        }
+}
+
+const char *unit_name(const Unit *u) {
+        return u->name;
+}
+
+const char *unit_namespace(const Unit *u) {
+        return u->ns;
+}
+
+UnitState unit_state(const Unit *u) {
+        return u->state;
+}
+
+const char *unit_state_name(const Unit *u) {
+        return state_names[u->state];
+}
+
+pid_t unit_pid(const Unit *u) {
+        return u->state == UNIT_RUNNING || u->state == UNIT_STOPPING ? u->pid : 0;
+}
+
+unsigned unit_restarts(const Unit *u) {
+        return u->restarts;
+}
+
+double unit_uptime(const Unit *u) {
+        return unit_pid(u) > 0 ? (double)(clock_ms() - u->started_ms) / 1000 : 0;
+}
+
+const char *unit_error(const Unit *u) {
+        return u->error ? u->error : "";
+}
+
+bool unit_was_tried(const Unit *u) {
+        return u->tried;
+}
+
+bool unit_has_run(const Unit *u) {
+        return u->has_run;
+}
+
+const char *unit_log_path(const Unit *u, bool err) {
+        return err ? u->err_log : u->out_log;
+}

@@ -1,0 +1,81 @@
+/* unit.h - one service and its life: prepared, created, started, watched, restarted, stopped.
+ *
+ * A unit is a state machine that only moves when containerd answers, a deadline passes or somebody
+ * asks for something; nothing in it waits.  All units share one connection (UnitEnv.grpc), which
+ * may vanish at any time: unit_disconnected() and, with the next one, unit_resync() carry the unit
+ * over. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "init/bundle.h"
+#include "init/containerd.h"
+
+typedef enum UnitState {
+        UNIT_WAITING,  /* may be started as soon as there is a connection and the gate is open */
+        UNIT_CREATING, /* from the first mount to the answer to Tasks.Start */
+        UNIT_RUNNING,
+        UNIT_STOPPING, /* asked to end, not ended yet */
+        UNIT_CLEANING, /* being removed from containerd */
+        UNIT_BACKOFF,  /* ended or failed; will be started at the deadline */
+        UNIT_STOPPED,  /* ended because somebody asked for it */
+        UNIT_EXITED,   /* ended, and the policy leaves it so */
+        UNIT_FAILED,   /* could not be started, and the policy leaves it so */
+        UNIT_LOST,     /* the connection was lost while it was in containerd's hands */
+} UnitState;
+
+typedef struct Unit Unit;
+
+typedef struct UnitEnv {
+        Grpc *grpc;          /* NULL while there is no connection */
+        bool ready;          /* connected, in step with containerd and allowed to start services */
+        const char *ns;      /* default containerd namespace */
+        const char *log_dir; /* /var/log */
+        const char *state_dir; /* what a restarted supervisor must know; NULL: not kept */
+        RestartPolicy policy;  /* of units that have none */
+        bool quiet;            /* only failures are reported */
+        void (*changed)(void *data, Unit *u); /* after every change of state */
+        void *data;
+} UnitEnv;
+
+/* path is the bundle's directory, its last component the name, which must be a valid containerd id.
+ * env must outlive the unit. */
+int unit_new(UnitEnv *env, const char *path, Unit **ret, Err *e);
+/* Forgets the unit and its open calls; nothing is stopped or removed.  u may be NULL. */
+void unit_free(Unit *u);
+
+const char *unit_name(const Unit *u);
+const char *unit_namespace(const Unit *u);
+UnitState unit_state(const Unit *u);
+const char *unit_state_name(const Unit *u);
+pid_t unit_pid(const Unit *u);
+unsigned unit_restarts(const Unit *u);
+double unit_uptime(const Unit *u);     /* seconds; 0 when it does not run */
+const char *unit_error(const Unit *u); /* why it ended or could not be started; "" if fine */
+bool unit_was_tried(const Unit *u);    /* the first attempt to start it has been decided */
+bool unit_has_run(const Unit *u);
+const char *unit_log_path(const Unit *u, bool err);
+
+/* Starts a unit in UNIT_WAITING; env must be ready. */
+void unit_go(Unit *u);
+/* A user's wishes.  dump_spec may be NULL: where to write the container's config.json. */
+int unit_start(Unit *u, const char *dump_spec, Err *e);
+int unit_restart(Unit *u, const char *dump_spec, Err *e);
+void unit_stop(Unit *u);
+
+/* CLOCK_MONOTONIC ms of the next unit_tick(), UINT64_MAX for none. */
+uint64_t unit_deadline(const Unit *u);
+void unit_tick(Unit *u, uint64_t now_ms);
+
+/* A task of this unit ended or ran out of memory, by the event stream. */
+void unit_on_exit(Unit *u, pid_t pid, uint32_t exit_status);
+void unit_on_oom(Unit *u);
+
+/* The state that a former supervisor kept: to be called before the first unit_resync(). */
+void unit_adopt(Unit *u);
+/* The connection is gone, and with it every call. */
+void unit_disconnected(Unit *u);
+/* A new connection: what containerd has under the unit's name; task may be NULL. */
+void unit_resync(Unit *u, bool has_container, const Task *task);

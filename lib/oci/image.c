@@ -1,0 +1,203 @@
+/* image.c - see image.h.  Reading only; image_store.c writes.
+ *
+ * "In the cache" means every byte that a build will want: manifest, config, and each layer with its
+ * size.  Anything missing or damaged is a reason to ask the registry, not to fail. */
+#include "lib/oci/image.h"
+#include "lib/base/json.h"
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/oci/manifest.h"
+#include "lib/oci/ref.h"
+
+#define LABEL "org.mobyproject.config"
+
+enum { MAX_STRINGS = 65536 };
+
+/* --- config -------------------------------------------------------------------------------- */
+
+static int get_string(Arena *a, const json_t *o, const char *key, char **ret, Err *e) {
+        const json_t *v = json_object_get(o, key);
+        if (!v || json_is_null(v))
+                return 0;
+        if (!json_is_string(v))
+                return err_set(e, ERR_VERIFY, 0, "config: %s is not a string", key);
+        *ret = arena_strdup(a, json_string_value(v));
+        return 0;
+}
+
+static int get_strings(Arena *a, const json_t *o, const char *key, char ***ret, Err *e) {
+        const json_t *v = json_object_get(o, key);
+        if (!v || json_is_null(v))
+                return 0;
+        size_t n = json_array_size(v);
+        if (!json_is_array(v) || n > MAX_STRINGS)
+                return err_set(e, ERR_VERIFY, 0, "config: %s is not a list of strings", key);
+        char **list = arena_alloc(a, (n + 1) * sizeof *list);
+        for (size_t i = 0; i < n; i++) {
+                const char *s = json_string_value(json_array_get(v, i));
+                if (!s)
+                        return err_set(e, ERR_VERIFY, 0, "config: %s is not a list of strings",
+                                       key);
+                list[i] = arena_strdup(a, s);
+        }
+        *ret = list;
+        return 0;
+}
+
+static int get_object(const json_t *o, const char *key, const json_t **ret, Err *e) {
+        const json_t *v = json_object_get(o, key);
+        *ret = NULL;
+        if (!v || json_is_null(v))
+                return 0;
+        if (!json_is_object(v))
+                return err_set(e, ERR_VERIFY, 0, "config: %s is not a mapping", key);
+        *ret = v;
+        return 0;
+}
+
+static int parse_config(Arena *a, const char *text, size_t n, ImageConfig *ret, Err *e) {
+        _cleanup_json_ json_t *j = NULL;
+        const json_t *config, *labels;
+        if (json_parse(text, n, "config", &j, e) < 0)
+                return -1;
+        if (!json_is_object(j))
+                return err_set(e, ERR_VERIFY, 0, "config: not a mapping");
+        if (get_string(a, j, "architecture", &ret->architecture, e) < 0 ||
+            get_string(a, j, "os", &ret->os, e) < 0 || get_object(j, "config", &config, e) < 0 ||
+            get_strings(a, config, "Entrypoint", &ret->entrypoint, e) < 0 ||
+            get_strings(a, config, "Cmd", &ret->cmd, e) < 0 ||
+            get_strings(a, config, "Env", &ret->env, e) < 0 ||
+            get_string(a, config, "WorkingDir", &ret->working_dir, e) < 0 ||
+            get_object(config, "Labels", &labels, e) < 0)
+                return -1;
+        return get_string(a, labels, LABEL, &ret->label, e);
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+/* The manifest for arch behind the name; the platform of a single manifest is not known yet. */
+static int find_manifest(Cache *c, const Ref *ref, const char *arch, Descriptor *ret,
+                         Manifest *ret_manifest, Err *e) {
+        Descriptor d;
+        _cleanup_free_ char *text = NULL;
+        _cleanup_manifest_ Manifest root = { 0 };
+        if (cache_lookup(c, ref->text, &d, e) < 0)
+                return -1;
+        if (ref->digest && !str_eq(ref->digest, d.digest.text))
+                return err_set(e, ERR_VERIFY, 0, "the cache has %s under that name", d.digest.text);
+        if (cache_load_blob(c, &d, MANIFEST_LIMIT, &text, e) < 0 ||
+            manifest_parse(text, d.size, d.digest.text, &root, e) < 0)
+                return -1;
+        if (root.is_index) {
+                const ManifestEntry *entry = manifest_choose(&root, arch);
+                if (!entry)
+                        return err_set(e, ERR_NOT_FOUND, 0, "the index has no linux/%s", arch);
+                d = entry->descriptor;
+                free(take(text));
+                if (cache_load_blob(c, &d, MANIFEST_LIMIT, &text, e) < 0 ||
+                    manifest_parse(text, d.size, d.digest.text, ret_manifest, e) < 0)
+                        return -1;
+                if (ret_manifest->is_index)
+                        return err_set(e, ERR_VERIFY, 0, "%s: an index inside an index",
+                                       d.digest.text);
+        } else {
+                *ret_manifest = root;
+                root = (Manifest){ 0 };
+        }
+        *ret = d;
+        return 0;
+}
+
+/* yaml.md W30: an image that says it is for another machine is refused, not pulled again. */
+static int check_platform(const Image *i, const char *arch, Err *e) {
+        const ImageConfig *config = &i->config;
+        if (str_is_empty(config->architecture)) {
+                log_warn("image %s does not say its architecture", i->ref);
+                return 0;
+        }
+        if (!str_eq(config->architecture, arch) ||
+            (!str_is_empty(config->os) && !str_eq(config->os, "linux")))
+                return err_set(e, ERR_SPEC, 0, "the image is for %s/%s, not for linux/%s",
+                               str_is_empty(config->os) ? "linux" : config->os,
+                               config->architecture, arch);
+        return 0;
+}
+
+static int open_parts(Cache *c, const Ref *ref, const char *arch, Image *i, Err *e) {
+        _cleanup_manifest_ Manifest m = { 0 };
+        _cleanup_free_ char *text = NULL;
+        i->ref = arena_strdup(i->arena, ref->text);
+        if (find_manifest(c, ref, arch, &i->manifest, &m, e) < 0 ||
+            cache_load_blob(c, &m.config, MANIFEST_LIMIT, &text, e) < 0 ||
+            parse_config(i->arena, text, m.config.size, &i->config, e) < 0 ||
+            check_platform(i, arch, e) < 0)
+                return -1;
+        i->config_descriptor = m.config;
+        i->n_layers = m.n_layers;
+        i->layers = arena_alloc(i->arena, m.n_layers * sizeof *i->layers);
+        for (size_t k = 0; k < m.n_layers; k++) {
+                i->layers[k] = m.layers[k];
+                if (!cache_has_blob(c, &m.layers[k].digest, m.layers[k].size))
+                        return err_set(e, ERR_NOT_FOUND, 0, "layer %s is not in the cache",
+                                       m.layers[k].digest.text);
+        }
+        return 0;
+}
+
+/* Errors are not wrapped: image_get drops most of them. */
+static int open_ref(Cache *c, const Ref *ref, const char *arch, Image **ret, Err *e) {
+        Image *i = xcalloc(1, sizeof *i);
+        i->arena = arena_new();
+        if (open_parts(c, ref, arch, i, e) < 0) {
+                image_free(i);
+                return -1;
+        }
+        *ret = i;
+        return 0;
+}
+
+int image_open(Cache *c, const char *ref, const char *arch, Image **ret, Err *e) {
+        _cleanup_ref_ Ref r = { 0 };
+        if (ref_parse(ref, &r, e) < 0)
+                return -1;
+        return open_ref(c, &r, arch, ret, e) < 0 ? err_wrap(e, "image %s", r.text) : 0;
+}
+
+int image_get(const ImageSource *src, const char *ref, Image **ret, Err *e) {
+        _cleanup_ref_ Ref r = { 0 };
+        if (ref_parse(ref, &r, e) < 0)
+                return -1;
+        if (!src->pull) {
+                Err why = ERR_INIT;
+                if (open_ref(src->cache, &r, src->arch, ret, &why) == 0)
+                        return 0;
+                if (why.kind != ERR_NOT_FOUND && why.kind != ERR_VERIFY) {
+                        err_move(e, &why);
+                        return err_wrap(e, "image %s", r.text);
+                }
+                log_debug("image %s: %s; asking the registry", r.text, why.text);
+                err_clear(&why);
+        }
+        if (registry_pull(src->cache, src->registry, r.text, src->arch, e) < 0)
+                return -1;
+        if (open_ref(src->cache, &r, src->arch, ret, e) < 0)
+                return err_wrap(e, "image %s", r.text);
+        return 0;
+}
+
+void image_free(Image *i) {
+        if (!i)
+                return;
+        arena_free(i->arena);
+        free(i);
+}
+
+char *image_annotation(Cache *c, const char *ref, const char *arch, const char *key) {
+        _cleanup_ref_ Ref r = { 0 };
+        _cleanup_manifest_ Manifest m = { 0 };
+        Descriptor d;
+        if (ref_parse(ref, &r, NULL) < 0 || find_manifest(c, &r, arch, &d, &m, NULL) < 0)
+                return NULL;
+        const char *value = json_str(json_object_get(m.json, "annotations"), key);
+        return value ? xstrdup(value) : NULL;
+}

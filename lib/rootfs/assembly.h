@@ -1,0 +1,45 @@
+/* assembly.h - what the steps of one assembly share; private to lib/rootfs.
+ *
+ * Steps run one after another on one thread, in the order of yaml.md 9. */
+#pragma once
+
+#include "lib/rootfs/assemble.h"
+#include "lib/rootfs/images.h"
+#include "lib/rootfs/maker.h"
+#include "lib/rootfs/names.h"
+
+typedef struct Assembly {
+        const Spec *spec;
+        const AssembleOptions *options;
+        Tree *tree;
+        Arena *arena; /* the tree's */
+        ImageSet *images;
+        NameSet *roots;          /* REF of containers whose root is in the tree */
+        const char **root_paths; /* where, by number of the REF */
+        size_t n_roots, cap_roots;
+        Content *package_dbs; /* lib/apk/db/installed of the init images */
+        size_t n_package_dbs, cap_package_dbs;
+        Blob **blobs; /* owned: files beside the layers */
+        size_t n_blobs, cap_blobs;
+} Assembly;
+
+/* A maker with the build's mtime and owner 0:0. location and source as in Maker. */
+Maker assembly_maker(Assembly *a, const char *location, const char *source);
+/* Keeps fd (taken in any case) open as long as the tree; *ret is the whole file. digest is what the
+ * cache promises for it; NULL: computed. */
+int assembly_file(Assembly *a, int fd, const Digest *digest, Content *ret, Err *e);
+
+int kernel_add(Assembly *a, Err *e);     /* section 13 */
+int volumes_add(Assembly *a, Err *e);    /* section 14 */
+int containers_add(Assembly *a, Err *e); /* section 10 */
+int files_add(Assembly *a, Err *e);      /* section 15 */
+void sbom_add(Assembly *a);              /* section 17 */
+
+/* The blobs of a `format: oci` volume as an OCI layout below prefix (section 14). */
+int ocilayout_add(Assembly *a, const Volume *v, const Maker *m, const char *prefix, Err *e);
+
+/* Replaces volume names in binds and mounts of a build file entry by paths: *ret is a copy of s in
+ * the arena with the lists replaced. ERR_SPEC for unknown volumes and for writing to read-only
+ * ones. */
+int volumes_resolve(const Spec *spec, const Settings *s, const char *who, Arena *arena,
+                    Settings *ret, Err *e);

@@ -1,0 +1,154 @@
+/* containers.c - bundles of onboot, onshutdown and services (yaml.md 10).
+ *
+ * A reference is unpacked once, below the first container that uses it; later containers mount that
+ * root. */
+#include "lib/base/log.h"
+#include "lib/base/str.h"
+#include "lib/rootfs/assembly.h"
+#include "lib/rootfs/filter.h"
+#include "lib/rootfs/ociconfig.h"
+#include "lib/rootfs/runtimeconfig.h"
+
+enum { ROOTFS_MOUNTS = 3 }; /* at most, see rootfs_mounts */
+
+typedef struct Container {
+        const ImageEntry *entry;
+        const Image *image;
+        const char *who;    /* `services[0] "web"` */
+        const char *bundle; /* "containers/services/web" */
+        const char *root;   /* where the image was unpacked, by this or an earlier container */
+        Settings settings;
+        bool readonly;
+        bool shared; /* an earlier container unpacked the image */
+        Maker maker;
+} Container;
+
+static int merge_settings(Assembly *a, Container *c, Err *e) {
+        Settings file, label;
+        const char *text = c->image->config.label;
+        if (volumes_resolve(a->spec, &c->entry->s, c->who, a->arena, &file, e) < 0)
+                return -1;
+        bool has_label = !str_is_empty(text);
+        if (has_label && spec_parse_label(a->arena, text, c->entry->image.ref, &label, e) < 0)
+                return err_at(e, c->entry->image.text.pos, c->who);
+        spec_merge_settings(&file, has_label ? &label : NULL, a->arena, &c->settings);
+        c->readonly = c->settings.readonly.set && c->settings.readonly.value;
+        return 0;
+}
+
+static int unpack_root(Assembly *a, Container *c, Err *e) {
+        const char *ref = c->entry->image.ref;
+        uint32_t id;
+        if (nameset_find(a->roots, ref, strlen(ref), &id)) {
+                c->shared = true;
+                c->root = a->root_paths[id];
+                make_leading_dirs(&c->maker, c->bundle);
+                return 0;
+        }
+        c->root = arena_printf(a->arena, "%s/%s", c->bundle, c->readonly ? "rootfs" : "lower");
+        make_leading_dirs(&c->maker, c->root);
+        Filter filter = {
+                .maker = c->maker,
+                .prefix = arena_printf(a->arena, "%s/", c->root),
+                .container = true,
+        };
+        if (images_flatten(a->images, ref, filter_skips, filter_entry, &filter, e) < 0)
+                return err_at(e, c->entry->image.text.pos, c->who);
+        filter_end(&filter);
+        nameset_add(a->roots, ref, strlen(ref));
+        *vec_push(a->root_paths, a->n_roots, a->cap_roots) = c->root;
+        return 0;
+}
+
+static StrList string_list(Arena *a, const char *const *texts, size_t n) {
+        Str *items = arena_alloc(a, n * sizeof(*items));
+        for (size_t i = 0; i < n; i++)
+                items[i].text = texts[i];
+        return (StrList){ .set = true, .items = items, .n = n };
+}
+
+/* The mounts that make B/rootfs, before the user's own (yaml.md 10.2). Returns their number. */
+static size_t rootfs_mounts(Arena *a, const Container *c, Mount m[ROOTFS_MOUNTS]) {
+        const char *rootfs = arena_printf(a, "/%s/rootfs", c->bundle);
+        if (c->readonly) {
+                static const char *const bind[] = { "bind" };
+                m[0] = (Mount){ .destination.text = rootfs,
+                                .source.text = arena_printf(a, "/%s", c->root),
+                                .options = string_list(a, bind, ARRAY_LEN(bind)) };
+                return 1;
+        }
+        static const char *const private[] = { "remount", "private" };
+        const char *tmp = arena_printf(a, "/%s/tmp", c->bundle);
+        const char *const layers[] = {
+                arena_printf(a, "lowerdir=/%s", c->root),
+                arena_printf(a, "upperdir=%s/upper", tmp),
+                arena_printf(a, "workdir=%s/work", tmp),
+        };
+        m[0] = (Mount){ .destination.text = tmp, .type.text = "tmpfs", .source.text = "tmpfs" };
+        m[1] = (Mount){ .destination.text = tmp,
+                        .options = string_list(a, private, ARRAY_LEN(private)) };
+        m[2] = (Mount){ .destination.text = rootfs,
+                        .type.text = "overlay",
+                        .source.text = "overlay",
+                        .options = string_list(a, layers, ARRAY_LEN(layers)) };
+        return 3;
+}
+
+static void add_file(const Container *c, Arena *a, const char *name, const Buf *text) {
+        make_file(&c->maker, arena_printf(a, "%s/%s", c->bundle, name), 0644,
+                  make_content(&c->maker, text->data, text->len));
+}
+
+static int add_bundle(Assembly *a, Container *c, Err *e) {
+        _cleanup_buf_ Buf config = { 0 }, runtime = { 0 };
+        OciConfigInput in = { a->spec, &c->settings, &c->image->config, c->who };
+        if (ociconfig_write(&in, &config, e) < 0)
+                return -1;
+        add_file(c, a->arena, "config.json", &config);
+        if (!c->readonly)
+                make_dir(&c->maker, arena_printf(a->arena, "%s/tmp", c->bundle), 0755);
+        if (!c->readonly || c->shared)
+                make_dir(&c->maker, arena_printf(a->arena, "%s/rootfs", c->bundle), 0755);
+        Mount mounts[ROOTFS_MOUNTS];
+        size_t n = rootfs_mounts(a->arena, c, mounts);
+        runtimeconfig_write(&c->settings.runtime, mounts, n, &runtime);
+        add_file(c, a->arena, "runtime.json", &runtime);
+        return 0;
+}
+
+static int add_container(Assembly *a, size_t section, size_t i, Err *e) {
+        const ImageEntry *entry = &a->spec->sections[section].items[i];
+        const char *section_name = spec_section_names[section], *name = entry->name.text;
+        const char *location = arena_printf(a->arena, "%s[%zu]", section_name, i);
+        Container c = {
+                .entry = entry,
+                .image = images_find(a->images, entry->image.ref),
+                .who = arena_printf(a->arena, "%s \"%s\"", location, name),
+                .bundle = section == SECTION_SERVICES
+                                  ? arena_printf(a->arena, "containers/services/%s", name)
+                                  : arena_printf(a->arena, "containers/%s/%03zu-%s", section_name,
+                                                 i, name),
+                .maker = assembly_maker(a, location, entry->image.ref),
+        };
+        log_info("  Create OCI config for %s", entry->image.ref);
+        if (merge_settings(a, &c, e) < 0 || unpack_root(a, &c, e) < 0)
+                return -1;
+        return add_bundle(a, &c, e);
+}
+
+int containers_add(Assembly *a, Err *e) {
+        static const char *const headings[SECTION_COUNT] = {
+                [SECTION_ONBOOT] = "Add onboot containers:",
+                [SECTION_ONSHUTDOWN] = "Add onshutdown containers:",
+                [SECTION_SERVICES] = "Add service containers:",
+        };
+        for (size_t k = 0; k < SECTION_COUNT; k++) {
+                size_t n = a->spec->sections[k].n;
+                if (n)
+                        log_info("%s", headings[k]);
+                for (size_t i = 0; i < n; i++)
+                        if (add_container(a, k, i, e) < 0)
+                                return -1;
+        }
+        return 0;
+}

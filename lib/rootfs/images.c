@@ -1,0 +1,183 @@
+/* images.c - see images.h. */
+#include "lib/rootfs/images.h"
+
+#include "lib/base/mem.h"
+#include "lib/base/pool.h"
+#include "lib/base/str.h"
+#include "lib/rootfs/names.h"
+
+/* Fetching waits for the network, not for a processor. */
+enum { MIN_FETCH_THREADS = 4 };
+
+typedef struct OpenImage {
+        const char *ref;
+        Pos pos; /* of the first use */
+        const char *who;
+        Image *image;
+        EntryList *lists; /* by layer, bottom first */
+} OpenImage;
+
+typedef struct OpenLayer {
+        const Descriptor *descriptor;
+        const OpenImage *user;
+        Layer *layer;
+} OpenLayer;
+
+struct ImageSet {
+        Arena *arena;
+        const ImageSource *source;
+        NameSet *refs; /* numbers index images */
+        OpenImage *images;
+        size_t n_images, cap_images;
+        NameSet *digests; /* numbers index layers */
+        OpenLayer *layers;
+        size_t n_layers, cap_layers;
+};
+
+int err_at(Err *e, Pos pos, const char *who) {
+        if (pos.line == 0 || !pos.file)
+                return err_wrap(e, "%s", who);
+        return err_wrap(e, "%s:%u:%u: %s", pos.file, pos.line, pos.column, who);
+}
+
+static void add_image(ImageSet *s, const ImageRef *image, const char *who) {
+        uint32_t id;
+        if (!image->ref || nameset_find(s->refs, image->ref, strlen(image->ref), &id))
+                return;
+        nameset_add(s->refs, image->ref, strlen(image->ref));
+        *vec_push(s->images, s->n_images, s->cap_images) =
+                (OpenImage){ .ref = image->ref, .pos = image->text.pos, .who = who };
+}
+
+static void collect_images(ImageSet *s, const Spec *spec) {
+        Arena *a = s->arena;
+        if (!str_is_empty(spec->kernel.image.text.text))
+                add_image(s, &spec->kernel.image, "kernel");
+        for (size_t i = 0; i < spec->n_init; i++)
+                add_image(s, &spec->init[i], arena_printf(a, "init[%zu]", i));
+        for (size_t i = 0; i < spec->n_volumes; i++) {
+                const Volume *v = &spec->volumes[i];
+                if (!str_is_empty(v->image.text.text) && !str_eq(v->format.text, "oci"))
+                        add_image(s, &v->image,
+                                  arena_printf(a, "volumes[%zu] \"%s\"", i, v->name.text));
+        }
+        for (size_t k = 0; k < SECTION_COUNT; k++)
+                for (size_t i = 0; i < spec->sections[k].n; i++) {
+                        const ImageEntry *entry = &spec->sections[k].items[i];
+                        add_image(s, &entry->image,
+                                  arena_printf(a, "%s[%zu] \"%s\"", spec_section_names[k], i,
+                                               entry->name.text));
+                }
+}
+
+static int fetch_image(void *ctx, size_t i, Err *e) {
+        ImageSet *s = ctx;
+        OpenImage *o = &s->images[i];
+        if (image_get(s->source, o->ref, &o->image, e) < 0)
+                return err_at(e, o->pos, o->who);
+        return 0;
+}
+
+static void collect_layers(ImageSet *s) {
+        for (size_t i = 0; i < s->n_images; i++) {
+                const OpenImage *o = &s->images[i];
+                for (size_t k = 0; k < o->image->n_layers; k++) {
+                        const Descriptor *d = &o->image->layers[k];
+                        uint32_t id =
+                                nameset_add(s->digests, d->digest.text, strlen(d->digest.text));
+                        if (id == s->n_layers)
+                                *vec_push(s->layers, s->n_layers, s->cap_layers) =
+                                        (OpenLayer){ .descriptor = d, .user = o };
+                }
+        }
+}
+
+static int open_layer(void *ctx, size_t i, Err *e) {
+        ImageSet *s = ctx;
+        OpenLayer *l = &s->layers[i];
+        if (layer_open(s->source->cache, l->descriptor, &l->layer, e) < 0) {
+                err_wrap(e, "image %s", l->user->ref);
+                return err_at(e, l->user->pos, l->user->who);
+        }
+        return 0;
+}
+
+static void get_entry(const void *ctx, size_t i, Entry *ret) {
+        layer_entry(ctx, i, ret);
+}
+
+static void list_layers(ImageSet *s) {
+        for (size_t i = 0; i < s->n_images; i++) {
+                OpenImage *o = &s->images[i];
+                o->lists = arena_alloc(s->arena, o->image->n_layers * sizeof(*o->lists));
+                for (size_t k = 0; k < o->image->n_layers; k++) {
+                        const char *digest = o->image->layers[k].digest.text;
+                        const Layer *l =
+                                s->layers[nameset_add(s->digests, digest, strlen(digest))].layer;
+                        o->lists[k] = (EntryList){ layer_count(l), get_entry, l };
+                }
+        }
+}
+
+static int open_all(ImageSet *s, const Spec *spec, Err *e) {
+        collect_images(s, spec);
+        size_t threads = MAX(pool_threads(), (size_t)MIN_FETCH_THREADS);
+        if (pool_run(s->n_images, threads, fetch_image, s, e) < 0)
+                return -1;
+        collect_layers(s);
+        if (pool_run(s->n_layers, 0, open_layer, s, e) < 0)
+                return -1;
+        list_layers(s);
+        return 0;
+}
+
+int images_open(const Spec *spec, const ImageSource *source, ImageSet **ret, Err *e) {
+        ImageSet *s = xcalloc(1, sizeof(*s));
+        s->arena = arena_new();
+        s->source = source;
+        s->refs = nameset_new();
+        s->digests = nameset_new();
+        if (open_all(s, spec, e) < 0) {
+                images_free(s);
+                return -1;
+        }
+        *ret = s;
+        return 0;
+}
+
+void images_free(ImageSet *s) {
+        if (!s)
+                return;
+        for (size_t i = 0; i < s->n_layers; i++)
+                if (s->layers[i].layer)
+                        layer_free(s->layers[i].layer);
+        for (size_t i = 0; i < s->n_images; i++)
+                if (s->images[i].image)
+                        image_free(s->images[i].image);
+        free(s->layers);
+        free(s->images);
+        nameset_free(s->refs);
+        nameset_free(s->digests);
+        arena_free(s->arena);
+        free(s);
+}
+
+static const OpenImage *find(const ImageSet *s, const char *ref) {
+        uint32_t id;
+        return ref && nameset_find(s->refs, ref, strlen(ref), &id) ? &s->images[id] : NULL;
+}
+
+const Image *images_find(const ImageSet *s, const char *ref) {
+        const OpenImage *o = find(s, ref);
+        return o ? o->image : NULL;
+}
+
+int images_flatten(const ImageSet *s, const char *ref, bool (*skip)(const char *name), EntryFn fn,
+                   void *ctx, Err *e) {
+        const OpenImage *o = find(s, ref);
+        if (!o)
+                return err_set(e, ERR_INTERNAL, 0, "image %s was not opened", ref ? ref : "?");
+        if (flatten(o->lists, o->image->n_layers, skip, fn, ctx, e) < 0)
+                return err_wrap(e, "image %s", ref);
+        return 0;
+}

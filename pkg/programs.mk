@@ -1,0 +1,21 @@
+# The programs that run inside the machine: NAME_SRC, NAME_LIBS (static libraries), NAME_MUSL (needs nothing
+# but a C library, so musl will do).
+# pkg/NAME/build.yml takes them from build/target/ARCH/NAME.
+
+PROGRAMS := init sysctl rngd dhcpcd getty
+
+program_sources = $(filter-out %_test.c,$(wildcard $(1)/*.c))
+
+init_SRC  := $(call program_sources,init) lib/base/err.c lib/base/mem.c lib/base/str.c
+init_LIBS := -lnghttp2 -ljansson
+
+sysctl_SRC  := $(call program_sources,pkg/sysctl)
+sysctl_MUSL := yes
+rngd_SRC    := $(call program_sources,pkg/rngd)
+rngd_MUSL   := yes
+dhcpcd_SRC  := $(call program_sources,pkg/dhcpcd)
+dhcpcd_MUSL := yes
+
+# getty: crypt(3) of libxcrypt, so that every kind of hash that a host makes works
+getty_SRC  := $(call program_sources,pkg/getty)
+getty_LIBS := -lcrypt

@@ -1,0 +1,130 @@
+#!/bin/sh
+# boot.sh - builds all components from an empty cache as an unprivileged user, boots the image, and follows the
+# machine's life by what it prints: no fixed waiting anywhere.  Needs a Debian mirror and QEMU.
+. "$(dirname "$0")/../lib.sh"
+
+# git must not refuse a checkout for belonging to another user.
+GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+
+# Runs a command as somebody without rights (or as we are, when we are that already).
+unprivileged() {
+	if [ "$(id -u)" -eq 0 ]; then
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+
+case_build_without_rights() {
+	need setpriv
+	mkdir -p "$WORK/user"
+	chmod 755 "$WORK"
+	chmod 777 "$WORK/user"
+	(
+		HOME=$WORK/user
+		export HOME
+		unset LINUXKIT_CACHE
+		unprivileged "$LINUXKIT" build --dir "$WORK/user" "$TOP/test/full/boot/boot.yml"
+		mv "$WORK/user/.linuxkit/cache" "$WORK/first-cache"
+	)
+	[ -s "$WORK/user/boot-initrd.img" ] || fail "no initrd"
+}
+
+# Another cache, another number of threads, another user, another day: the same bytes.
+case_same_bytes_again() {
+	[ -s "$WORK/user/boot-initrd.img" ] || skip "nothing was built"
+	mkdir -p cold/derived
+	cp -r "$WORK/first-cache/derived/apt" "$WORK/first-cache/derived/debs" cold/derived/ 2>/dev/null || true
+	LINUXKIT_THREADS=5 TZ=Pacific/Auckland "$LINUXKIT" -q build --cache "$PWD/cold" --name again \
+		"$TOP/test/full/boot/boot.yml"
+	for f in -kernel -initrd.img -cmdline; do
+		same "again$f" "$WORK/user/boot$f"
+	done
+}
+
+boot() {
+	mkfifo input
+	"$LINUXKIT" run qemu "$@" <input >console 2>&1 &
+	vm=$!
+	exec 3>input
+}
+
+say() {
+	echo "$*" >&3
+}
+
+await() {
+	wait_for console "$1" "${2:-240}" $vm
+}
+
+line_of() {
+	grep -nE -- "$1" console | head -n 1 | cut -d: -f1
+}
+
+case_whole_life() {
+	need curl
+	[ -s "$WORK/user/boot-initrd.img" ] || skip "nothing was built"
+	port=$(free_port)
+	boot --publish "$port:80" "$WORK/user/boot"
+	trap 'kill $vm 2>/dev/null; cat console' EXIT
+
+	# onboot: one after another, a failure is reported and does not stop the rest
+	await 'onboot 003-volume: exit status 0'
+	[ "$(line_of 'MARK onboot first')" -lt "$(line_of 'MARK onboot second')" ]
+	[ "$(line_of 'onboot 000-first: exit status 0')" -lt "$(line_of 'onboot 001-fails: from')" ]
+	[ "$(line_of 'onboot 001-fails: exit status 3')" -lt "$(line_of 'MARK onboot third')" ]
+
+	# services: all of them, an HTTP answer through the published port
+	await 'service web: started'
+	await 'service getty: started'
+	await 'service once: exited with status 5'
+	end=$(($(date +%s) + 60))
+	until curl -fsS --max-time 10 "http://127.0.0.1:$port/" >page 2>/dev/null; do
+		[ "$(date +%s)" -lt "$end" ] || fail "no HTTP answer"
+		sleep 0.3
+	done
+	grep -qi linuxkit page || fail "not our page"
+
+	# a killed service is running again; one with restart: no is not
+	await ':~# '
+	say 'kill -9 $(pidof nginx)'
+	await 'service web: exited with status 137.*restarting'
+	end=$(($(date +%s) + 120))
+	until [ "$(grep -c 'service web: started' console)" -ge 2 ]; do
+		[ "$(date +%s)" -lt "$end" ] || fail "web was not started again"
+		sleep 0.3
+	done
+	until curl -fsS --max-time 10 "http://127.0.0.1:$port/" >page 2>/dev/null; do
+		[ "$(date +%s)" -lt "$end" ] || fail "no HTTP answer after the restart"
+		sleep 0.3
+	done
+	[ "$(grep -c 'service once: started' console)" -le 1 ] || fail "restart: no was not honoured"
+
+	# containerd is killed: it comes back, the services never stopped
+	say 'kill -9 $(pidof containerd)'
+	await 'containerd.*(restart|start|ended|died|exit)'
+	say 'chroot /hostroot /usr/bin/service list; echo LIST done'
+	await '^LIST done'
+	curl -fsS --max-time 20 "http://127.0.0.1:$port/" >page || fail "no HTTP answer after containerd died"
+
+	# power-off: onshutdown runs and sees what the services left in /tmp
+	say poweroff
+	await 'MARK onshutdown sees kept'
+	exec 3>&-
+	wait $vm || fail "run ended with $?"
+	trap - EXIT
+}
+
+# All services are asked for before the first of them runs: they start beside each other.
+case_parallel_start() {
+	[ -s "$WORK/case_whole_life/console" ] || [ -s ../case_whole_life/console ] || skip "no machine was booted"
+	console=../case_whole_life/console
+	started=$(grep -cE 'service (getty|once|web): started' $console)
+	[ "$started" -ge 3 ] || fail "$started services started"
+	awk -F 'at ' '/service (getty|once|web): started/ && n < 3 { sub(/s.*/, "", $2); t[n++] = $2 }
+		/onboot 000-first: exit/ && !one { split($0, a, "after "); one = a[2] + 0 }
+		END { exit !(t[2] - t[0] < 10) }' $console || fail "the services did not start side by side"
+}
+
+run_cases
