@@ -13,7 +13,7 @@
 #include "lib/base/arch.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
-#include "lib/oci/ref.h"
+#include "lib/base/ref.h"
 
 enum { NAME_WIDTH = 80 }; /* cli.md 6.2 */
 

@@ -7,7 +7,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/oci/manifest.h"
-#include "lib/oci/ref.h"
+#include "lib/base/ref.h"
 
 #define LABEL "org.mobyproject.config"
 

@@ -4,7 +4,7 @@
 #include "lib/base/str.h"
 #include "lib/oci/image.h"
 #include "lib/oci/manifest.h"
-#include "lib/oci/ref.h"
+#include "lib/base/ref.h"
 
 #define SUBJECT "vnd.docker.reference.digest"
 

@@ -8,7 +8,7 @@
 #include "lib/base/pool.h"
 #include "lib/base/str.h"
 #include "lib/oci/manifest.h"
-#include "lib/oci/ref.h"
+#include "lib/base/ref.h"
 #include "lib/oci/session.h"
 
 enum { PARALLEL = 4 };

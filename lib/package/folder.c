@@ -209,15 +209,29 @@ static int add_from(Package *p, Folder *f, const RecipeFile *rf, Err *e) {
 
 /* --- programs ------------------------------------------------------------------------------ */
 
+/* The checkout is the nearest folder above the package that has compiled programs, so that a build
+ * works where git does not answer (an archive of the sources, another user's checkout) as well. */
+static const char *checkout_programs(Package *p) {
+        _cleanup_free_ char *at = xstrdup(p->real);
+        for (;;) {
+                const char *dir = arena_printf(p->arena, "%s/build/target", at);
+                char *slash = strrchr(at, '/');
+                if (file_exists(dir))
+                        return dir;
+                if (!slash)
+                        break;
+                *slash = 0;
+        }
+        return arena_printf(p->arena, "%s/build/target",
+                            p->git.toplevel ? p->git.toplevel : p->real);
+}
+
 static const char *programs_dir(Package *p, const PackageOptions *o) {
         const char *env = getenv("LINUXKIT_PROGRAMS");
 
         if (o->programs)
                 return o->programs;
-        if (!str_is_empty(env))
-                return env;
-        return arena_printf(p->arena, "%s/build/target",
-                            p->git.toplevel ? p->git.toplevel : p->real);
+        return str_is_empty(env) ? checkout_programs(p) : env;
 }
 
 static int add_program(Package *p, Folder *f, const char *dir, const char *arch,

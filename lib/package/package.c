@@ -9,7 +9,7 @@
 
 #include "lib/base/io.h"
 #include "lib/base/str.h"
-#include "lib/oci/ref.h"
+#include "lib/base/ref.h"
 #include "lib/package/config.h"
 #include "lib/package/internal.h"
 #include "lib/spec/keys.h"
@@ -182,7 +182,7 @@ static int work_out_org(const Package *p, const PackageOptions *o, const char **
 }
 
 static int work_out_hash(Package *p, const PackageOptions *o, const char **ret, Err *e) {
-        TagSource *sources;
+        TagSource *sources = NULL;
         const TagOptions tag = {
                 .dir = p->real,
                 .commit = o->hash_commit,
@@ -206,7 +206,7 @@ static int work_out_hash(Package *p, const PackageOptions *o, const char **ret, 
 static int work_out_name(Package *p, const PackageOptions *o, Err *e) {
         _cleanup_ref_ Ref ref = { 0 };
         _cleanup_free_ char *tag = NULL;
-        const char *template = o->tag ? o->tag : p->tag_template.text, *org, *hash;
+        const char *template = o->tag ? o->tag : p->tag_template.text, *org = NULL, *hash = NULL;
 
         if (work_out_org(p, o, &org, e) < 0 || work_out_hash(p, o, &hash, e) < 0)
                 return -1;

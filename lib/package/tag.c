@@ -316,8 +316,8 @@ static int open_repository(const TagOptions *o, Tag *t, Err *e) {
                         t->toplevel = xstrdup(line[0]); /* nothing committed yet */
         } else if (why.kind != ERR_NOT_FOUND && why.text &&
                    !strstr(why.text, "not a git repository")) {
-                log_warn("%s: git does not answer (%s), the content of the folder makes the tag",
-                         o->dir, why.text);
+                log_debug("%s: git does not answer (%s), the content of the folder makes the tag",
+                          o->dir, why.text);
         }
         return 0;
 }

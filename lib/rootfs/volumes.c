@@ -35,6 +35,10 @@ static int add_volume(Assembly *a, const Volume *v, size_t i, Err *e) {
         m.source = "linuxkit.volumes";
         make_dir(&m, arena_printf(a->arena, "containers/volumes/%s/tmp/", name), 0755);
         make_dir(&m, arena_printf(a->arena, "containers/volumes/%s/merged/", name), 0755);
+        /* W14: this is how init learns it. LinuxKit's own init takes no notice of the file. */
+        if (v->readonly.value)
+                make_file(&m, arena_printf(a->arena, "containers/volumes/%s/readonly", name), 0644,
+                          (Content){ 0 });
         return 0;
 }
 

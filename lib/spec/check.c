@@ -3,7 +3,7 @@
 
 #include <strings.h>
 
-#include "lib/spec/refname.h"
+#include "lib/base/ref.h"
 
 /* --- names and images ------------------------------------------------------------------------ */
 
@@ -31,8 +31,8 @@ static void image_fault(SchemaWalk *w, const char *text, Pos pos) {
                 return;
         }
         _cleanup_err_ Err e = ERR_INIT;
-        _cleanup_free_ char *ref = NULL;
-        if (refname_normalise(text, &ref, &e) < 0)
+        _cleanup_ref_ Ref ref = { 0 };
+        if (ref_parse(text, &ref, &e) < 0)
                 schema_problem(w, pos, "%s", e.text);
 }
 

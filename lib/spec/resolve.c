@@ -3,8 +3,9 @@
  * left alone (yaml.md 4.4, W18). */
 #include "lib/base/str.h"
 #include "lib/spec/fetch.h"
-#include "lib/spec/refname.h"
 #include "lib/spec/spec.h"
+
+#include "lib/base/ref.h"
 
 typedef struct Resolver {
         Arena *arena;
@@ -40,16 +41,17 @@ static int resolve_image(const Resolver *r, ImageRef *image, Err *e) {
         const char *text = image->text.text;
         if (str_is_empty(text))
                 return 0;
-        _cleanup_free_ char *of_package = NULL, *ref = NULL;
+        _cleanup_free_ char *of_package = NULL;
+        _cleanup_ref_ Ref ref = { 0 };
         if (str_has_prefix(text, "@pkg:")) {
                 if (resolve_package(r, image, &of_package, e) < 0)
                         return -1;
                 text = of_package;
         }
         _cleanup_err_ Err why = ERR_INIT;
-        if (refname_normalise(text, &ref, &why) < 0)
+        if (ref_parse(text, &ref, &why) < 0)
                 return spec_err(e, image->text.pos, "%s", why.text);
-        image->ref = arena_strdup(r->arena, ref);
+        image->ref = arena_strdup(r->arena, ref.text);
         return 0;
 }
 

@@ -195,8 +195,8 @@ case_full_disk() {
 	(
 		trap '' XFSZ
 		ulimit -f 200
-		fails_with 'initrd.img|small' build --name limited small.yml
-		fails_with 'keep.tar' build --o keep.tar small.yml
+		fails_with 'write limited-(kernel|initrd.img): File too large' build --name limited small.yml
+		fails_with 'write keep.tar: File too large' build --o keep.tar small.yml
 	)
 	[ ! -e limited-initrd.img ] || fail "a cut output is visible"
 	ls | grep tmp && fail "a temporary file is left"

@@ -1,5 +1,5 @@
 /* ref_test.c - the table of yaml.md 6.1 and what must be refused. */
-#include "lib/oci/ref.h"
+#include "lib/base/ref.h"
 #include "lib/base/mem.h"
 
 #include <setjmp.h>
@@ -24,6 +24,9 @@ static void ref_expands(void **state) {
                 { "h.x/a/./b//c:t", "h.x/a/b/c:t", "h.x", "a/b/c", "t", NULL },
                 { "redis@sha256:" HEX, "docker.io/library/redis@sha256:" HEX, "docker.io",
                   "library/redis", NULL, "sha256:" HEX },
+                { "redis:alpine", "docker.io/library/redis:alpine", "docker.io", "library/redis",
+                  "alpine", NULL },
+                { "x.io/a//b/../c/:1", "x.io/a/c:1", "x.io", "a/c", "1", NULL },
                 { "a/b:t@sha256:" HEX, "docker.io/a/b:t@sha256:" HEX, "docker.io", "a/b", "t",
                   "sha256:" HEX },
         };
@@ -49,33 +52,45 @@ static void ref_expands(void **state) {
 
 static void ref_refuses(void **state) {
         (void)state;
-        static const char *const t[] = {
-                "",
-                "/",
-                "/a/b",
-                "https://docker.io/x",
-                "localhost:port/x",
-                "localhost:99999/x",
-                "localhost:/x",
-                "docker.io/",
-                "docker.io/a/../..",
-                "redis:",
-                "redis:-x",
-                "redis:a b",
-                "redis@",
-                "redis@sha256:abc",
-                "redis@md5:" HEX,
-                "redis@sha256:" HEX "0",
-                "re dis",
-                "r\ndis",
-                "h.x/../../etc/passwd",
+        static const struct {
+                const char *text, *why;
+        } t[] = {
+                { "", "empty" },
+                { "/", "names no repository" },
+                { "/a/b", "names no repository" },
+                { "https://docker.io/x", "cannot be a URL" },
+                { ":5000", "names no repository" },
+                { "@sha256:" HEX, "names no repository" },
+                { "..:1", "names no repository" },
+                { "localhost:port/x", "bad port" },
+                { "localhost:65536/x", "bad port" },
+                { "localhost:/x", "bad port" },
+                { "docker.io/", "names no repository" },
+                { "docker.io/a/../..", "names no repository" },
+                { "h.x/../../etc/passwd", "names no repository" },
+                { "@pkg:../a", "names no repository" },
+                { "u@h.io/a/b", "bad host" },
+                { "redis:", "bad tag" },
+                { "redis:-x", "bad tag" },
+                { "redis:a b", "bad tag" },
+                { "redis@", "64 hex digits" },
+                { "redis@latest", "64 hex digits" },
+                { "redis@sha256:abc", "64 hex digits" },
+                { "redis@md5:" HEX, "64 hex digits" },
+                { "redis@sha256:" HEX "0", "64 hex digits" },
+                { "re dis", "bad character" },
+                { "r\ndis", "bad character" },
+                { "a/b%41", "bad character" },
+                { "a/b?x=1", "bad character" },
         };
         for (size_t i = 0; i < ARRAY_LEN(t); i++) {
                 _cleanup_ref_ Ref r = { 0 };
                 _cleanup_err_ Err e = ERR_INIT;
-                if (ref_parse(t[i], &r, &e) == 0)
-                        fail_msg("accepted \"%s\" as \"%s\"", t[i], r.text);
+                if (ref_parse(t[i].text, &r, &e) == 0)
+                        fail_msg("accepted \"%s\" as \"%s\"", t[i].text, r.text);
                 assert_int_equal(e.kind, ERR_SPEC);
+                if (!strstr(e.text, t[i].why))
+                        fail_msg("%s: %s", t[i].text, e.text);
                 assert_null(r.text);
         }
 }

@@ -14,8 +14,8 @@ typedef struct Ref {
         char *digest; /* "sha256:...", NULL: none; wins over tag */
 } Ref;
 
-/* Expands and checks. Errors (ERR_SPEC): "://", empty or impossible host or port, bad digest, characters no
- * repository name may have. */
+/* Expands and checks. Errors (ERR_SPEC): "://", empty or impossible host or port, bad digest,
+ * characters no repository name may have. */
 int ref_parse(const char *text, Ref *ret, Err *e);
 void ref_done(Ref *r);
 #define _cleanup_ref_ __attribute__((cleanup(ref_done)))

@@ -1,6 +1,8 @@
-/* refname.c - see refname.h.  Stricter than the reference where that lets through what no registry
- * and no cache could ever hold (blanks, '%', an empty tag); names in capitals stay possible. */
-#include "lib/spec/refname.h"
+/* ref.c - see ref.h.  The rules are LinuxKit's, not Docker's: whether the first part is a host
+ * depends on the number of parts, and no ":latest" is ever added to the text.  Stricter than the
+ * reference where that lets through what no registry and no cache could ever hold (blanks, '%', an
+ * empty tag); names in capitals stay possible. */
+#include "lib/base/ref.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -79,7 +81,18 @@ static const char *object_fault(const char *s) {
         return *at ? digest_fault(at + 1) : NULL;
 }
 
-int refname_normalise(const char *text, char **ret, Err *e) {
+/* Splits full, whose parts have been checked: HOST/PATH with object standing where PATH ends. */
+static void split(const char *full, const char *clean, const char *object, Ref *ret) {
+        *ret = (Ref){ .host = xstrndup(full, strcspn(full, "/")), .repo = xstrdup(clean) };
+        const char *at = strchrnul(object, '@');
+        if (*object == ':')
+                ret->tag = xstrndup(object + 1, (size_t)(at - object) - 1);
+        if (*at)
+                ret->digest = xstrdup(at + 1);
+        ret->text = xasprintf("%s/%s%s", ret->host, clean, object);
+}
+
+int ref_parse(const char *text, Ref *ret, Err *e) {
         if (!*text)
                 return err_set(e, ERR_SPEC, 0, "the image reference is empty");
         if (strstr(text, "://"))
@@ -104,6 +117,15 @@ int refname_normalise(const char *text, char **ret, Err *e) {
                 return bad(e, text, "it names no repository");
         if (!all_of(clean, strlen(clean), "/._-"))
                 return bad(e, text, "bad character in the repository name");
-        *ret = xasprintf("%.*s/%s%s", (int)host_len, full, clean, object);
+        split(full, clean, object, ret);
         return 0;
+}
+
+void ref_done(Ref *r) {
+        free(r->text);
+        free(r->host);
+        free(r->repo);
+        free(r->tag);
+        free(r->digest);
+        *r = (Ref){ 0 };
 }
