@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 
 static bool on_terminal; /* written once, before the handlers exist */
 

@@ -1,6 +1,6 @@
 /* content.c - see content.h. */
 #include "lib/base/content.h"
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 
 int content_read(const Content *c, uint64_t at, void *buf, size_t n, Err *e) {

@@ -1,9 +1,8 @@
-/* file.c - files that appear whole or not at all, and reading with a limit (the second half of
- * io.h).
+/* file.c - see file.h.
  *
  * Temporary names are kept in a fixed table, so that a signal handler can unlink them without
  * taking a lock or calling malloc: the flag of a slot is set last and cleared first. */
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
@@ -119,13 +118,6 @@ int file_read(const char *path, uint64_t limit, char **ret, size_t *ret_len, Err
                 *ret_len = b.len;
         *ret = buf_steal(&b);
         return 0;
-}
-
-int file_write(const char *path, const void *p, size_t n, uint32_t mode, Err *e) {
-        _cleanup_sink_ Sink *s = NULL;
-        if (sink_file(path, mode, &s, e) < 0 || sink_write(s, p, n, e) < 0)
-                return -1;
-        return sink_finish(s, e);
 }
 
 int dir_make(const char *path, Err *e) {

@@ -1,5 +1,6 @@
 /* io.c - sinks; see io.h. */
 #include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
@@ -69,8 +70,7 @@ void sink_free(Sink *s) {
                 s->ops->free(s);
 }
 
-/* --- a descriptor, a file
- * ------------------------------------------------------------------------- */
+/* --- a descriptor, a file ----------------------------------------------------------------------- */
 
 /* Small writes are collected; large ones and file ranges go straight to the kernel. */
 typedef struct FdSink {
@@ -221,12 +221,18 @@ int sink_file(const char *path, uint32_t mode, Sink **ret, Err *e) {
         return 0;
 }
 
+int file_write(const char *path, const void *p, size_t n, uint32_t mode, Err *e) {
+        _cleanup_sink_ Sink *s = NULL;
+        if (sink_file(path, mode, &s, e) < 0 || sink_write(s, p, n, e) < 0)
+                return -1;
+        return sink_finish(s, e);
+}
+
 Sink *sink_fd(int fd, const char *name) {
         return &fd_sink_new(fd, name)->base;
 }
 
-/* --- hash
- * ------------------------------------------------------------------------------------------ */
+/* --- hash --------------------------------------------------------------------------------------- */
 
 typedef struct HashSink {
         Sink base;
@@ -269,8 +275,7 @@ Sink *sink_hash(Sink *inner, Digest *ret) {
         return &h->base;
 }
 
-/* --- memory
- * ---------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------------- */
 
 typedef struct BufSink {
         Sink base;

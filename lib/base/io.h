@@ -46,6 +46,8 @@ static inline void cleanup_sink_fn(Sink **s) {
  * stays untouched until then; one that is not a regular file is refused. Temporary files of an
  * interrupted process are removed by file_tmp_remove_all (signal handler). */
 int sink_file(const char *path, uint32_t mode, Sink **ret, Err *e);
+/* A whole file from memory: sink_file, one write, finish. */
+int file_write(const char *path, const void *p, size_t n, uint32_t mode, Err *e);
 /* An open descriptor (stdout, a pipe); not closed, nothing to undo. name is for messages. */
 Sink *sink_fd(int fd, const char *name);
 /* Passes everything on to inner (owned) and hashes it. *ret gets the digest in finish. */
@@ -53,31 +55,3 @@ Sink *sink_hash(Sink *inner, Digest *ret);
 /* Collects in memory; for small members and tests. buf is borrowed and outlives the sink. */
 struct Buf;
 Sink *sink_buf(struct Buf *buf);
-
-/* --- files --------------------------------------------------------------------------------- */
-
-/* Unlinks every temporary file of this process; async-signal-safe. */
-void file_tmp_remove_all(void);
-/* Makes an empty temporary file next to path and registers it; ret_tmp is malloc'ed. Returns the
- * fd. */
-int file_tmp_open(const char *path, uint32_t mode, char **ret_tmp, Err *e);
-/* Renames tmp to path, flushing data to the disk first, and forgets tmp: for what must survive a
- * power failure. */
-int file_tmp_commit(int fd, const char *tmp, const char *path, Err *e);
-/* The same without flushing: survives any kill of the process, and costs nothing. */
-int file_tmp_rename(const char *tmp, const char *path, Err *e);
-/* Unlinks tmp and forgets it. */
-void file_tmp_discard(const char *tmp);
-
-/* Whole file, at most limit bytes (more is an error). *ret is malloc'ed and NUL-terminated. A
- * missing file is ERR_NOT_FOUND. */
-int file_read(const char *path, uint64_t limit, char **ret, size_t *ret_len, Err *e);
-/* Atomically: see sink_file. */
-int file_write(const char *path, const void *p, size_t n, uint32_t mode, Err *e);
-/* mkdir -p with mode 0777 minus umask; existing directories are fine. */
-int dir_make(const char *path, Err *e);
-bool file_exists(const char *path);
-/* write(2) until done. */
-int fd_write_all(int fd, const void *p, size_t n, const char *name, Err *e);
-/* pread(2) until n bytes or end of file; returns the count or -1. */
-int64_t fd_pread(int fd, void *p, size_t n, uint64_t at, const char *name, Err *e);

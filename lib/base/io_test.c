@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/hash.h"
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"

@@ -3,7 +3,7 @@
  * its end. */
 #include "lib/build/build.h"
 #include "lib/base/arch.h"
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/pool.h"
@@ -36,20 +36,6 @@ static void plan_done(Plan *p) {
         free(p->sbom);
 }
 
-/* "NNNM", "NNNG", "NNN"; checked even when no format uses it (yaml.md 3). */
-static int check_size(const char *text, Err *e) {
-        if (str_is_empty(text))
-                return 0;
-        _cleanup_free_ char *digits = xstrdup(text);
-        size_t n = strlen(digits);
-        if (digits[n - 1] == 'M' || digits[n - 1] == 'G')
-                digits[n - 1] = 0;
-        uint64_t v;
-        if (!str_to_u64(digits, &v) || v > UINT64_MAX >> 31)
-                return err_set(e, ERR_USAGE, 0, "--size %s: not a size such as 1024M or 2G", text);
-        return 0;
-}
-
 static int choose_formats(Plan *p, Err *e) {
         const BuildOptions *o = p->o;
         const char *fallback = o->output ? "tar" : "kernel+initrd";
@@ -77,8 +63,6 @@ static int choose_formats(Plan *p, Err *e) {
 
 static int check_output(const Plan *p, Err *e) {
         const BuildOptions *o = p->o;
-        if (o->input_tar && o->pull)
-                return err_set(e, ERR_USAGE, 0, "cannot use --input-tar and --pull together");
         if (o->output && p->n_formats > 1)
                 return err_set(e, ERR_USAGE, 0, "the --o option needs a single format");
         if (o->output && o->name)
@@ -88,8 +72,6 @@ static int check_output(const Plan *p, Err *e) {
         if (o->output && !p->formats[0]->streams)
                 return err_set(e, ERR_USAGE, 0, "the --o option cannot be used with format %s",
                                p->formats[0]->name);
-        if (o->output && o->input_tar && str_eq(o->output, o->input_tar))
-                return err_set(e, ERR_USAGE, 0, "input-tar and output file cannot be the same");
         if (!o->no_sbom && o->sbom_output && !*o->sbom_output)
                 return err_set(e, ERR_USAGE, 0,
                                "error creating sbom generator: filename must be specified");
@@ -120,8 +102,7 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
         if (!o->n_files)
                 return err_set(e, ERR_USAGE, 0, "requires at least 1 arg(s), only received 0");
         p->o = o;
-        if (choose_formats(p, e) < 0 || check_output(p, e) < 0 || check_size(o->size, e) < 0 ||
-            read_epoch(&p->mtime, e) < 0)
+        if (choose_formats(p, e) < 0 || check_output(p, e) < 0 || read_epoch(&p->mtime, e) < 0)
                 return -1;
         struct stat st;
         if (o->dir && (stat(o->dir, &st) < 0 || !S_ISDIR(st.st_mode)))

@@ -14,8 +14,8 @@ typedef struct BuildOptions { /* flags of `linuxkit build` (yaml.md 3); zero-ini
         const char *const *formats; /* as given, split at commas */
         size_t n_formats;
         const char *output; /* --o */
-        const char *name, *dir, *size, *arch, *cache, *input_tar;
-        bool pull, docker, decompress_kernel, no_sbom, sbom_current_time, dry_run;
+        const char *name, *dir, *arch, *cache;
+        bool pull, decompress_kernel, no_sbom, sbom_current_time, dry_run;
         const char *sbom_output;
         RegistryOptions registry;
         bool locked; /* packages named by path: lock files must be satisfied */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <zlib.h>
 
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/base/pool.h"
 #include "lib/base/proc.h"

@@ -3,6 +3,7 @@
  * A temporary file is kept under an flock by its writer, so a file that can be locked has lost its
  * writer and is swept away; process ids would lie between containers that share a cache. */
 #include "lib/oci/cache.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"

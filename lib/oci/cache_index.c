@@ -2,6 +2,7 @@
  *
  * Readers need no lock because we replace the file by rename.  The original LinuxKit rewrites it in
  * place under its lock; so when a text does not parse it is read once more under the lock. */
+#include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"

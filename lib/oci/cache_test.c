@@ -1,6 +1,7 @@
 /* cache_test.c - the layout on disk, names, verified blobs, removal, several users at once. */
 #include "lib/oci/oci_test.h"
 
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/oci/manifest.h"
 

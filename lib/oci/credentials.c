@@ -1,5 +1,5 @@
 /* credentials.c - where credentials come from (cli.md 5.4); see auth.h. */
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/base/proc.h"

@@ -1,6 +1,7 @@
 /* http.c - see http.h.  curl_easy_reset keeps a handle's open connections, so handles are lent from
  * a stack: the one used last is the one most likely to be connected. */
 #include "lib/oci/http.h"
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 
 #include <curl/curl.h>

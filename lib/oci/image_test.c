@@ -1,7 +1,6 @@
 /* image_test.c - manifests and configs read from a cache, hostile ones refused, indexes merged. */
 #include "lib/oci/oci_test.h"
 
-#include "lib/base/io.h"
 #include "lib/oci/image.h"
 #include "lib/oci/manifest.h"
 

@@ -2,7 +2,7 @@
  * index is written last and names the tar's size, so a pair that was interrupted half way is simply
  * made again.  A blob that is a plain tar already serves as its own tar. */
 #include "lib/oci/layer.h"
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/oci/layer_index.h"

@@ -1,6 +1,6 @@
 /* layer_index.c - see layer_index.h. */
 #include "lib/oci/layer_index.h"
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 

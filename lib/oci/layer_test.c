@@ -2,6 +2,7 @@
  * again, and made again when it is damaged. */
 #include "lib/oci/oci_test.h"
 
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/oci/layer.h"
 

@@ -2,7 +2,6 @@
  * libarchive cannot write: odd headers, damage, hostile numbers. */
 #include "lib/oci/oci_test.h"
 
-#include "lib/base/io.h"
 #include "lib/oci/tarscan.h"
 
 #include <archive.h>

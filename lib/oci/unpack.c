@@ -1,7 +1,7 @@
 /* unpack.c - see unpack.h.  The input's digest is computed over all its bytes, so garbage behind
  * the last compressed member cannot hide; it is refused as well. */
 #include "lib/oci/unpack.h"
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 
 #include <zlib.h>

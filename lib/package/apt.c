@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "lib/base/hash.h"
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"

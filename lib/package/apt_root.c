@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/base/proc.h"

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/hash.h"
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/base/pool.h"
 #include "lib/base/str.h"

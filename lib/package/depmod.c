@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
 #include "lib/base/proc.h"

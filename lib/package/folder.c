@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/package/glob.h"
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/base/proc.h"

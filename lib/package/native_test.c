@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"

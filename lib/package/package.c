@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/io.h"
+#include "lib/base/file.h"
 #include "lib/base/str.h"
 #include "lib/base/ref.h"
 #include "lib/package/config.h"

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 
 int spool_open(const char *dir, Spool *s, Err *e) {

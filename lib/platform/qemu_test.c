@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/str.h"
 #include "lib/platform/kvm.h"

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/rootfs/assembly.h"

@@ -155,7 +155,6 @@ case_bad_options() {
 	fails_with 'must be the only format' build --format tar,kernel+initrd small.yml
 	fails_with 'cannot be specified with --name' build --o x.tar --name y small.yml
 	fails_with 'unknown arch' build --arch pdp11 small.yml
-	fails_with '--size' build --size 12X small.yml
 	fails_with 'No such file or directory' build --dir nowhere small.yml
 	fails_with 'unknown shorthand flag' build -o x small.yml
 	ls | grep -qE 'small-|\.tar' && fail "something was written"
