@@ -6,7 +6,7 @@
 #   make lint       formatting, compiler warnings of a second compiler, shell scripts
 #   make install    DESTDIR, PREFIX
 # Variables: CC, CFLAGS, BUILD (output folder), SAN=1 (address and undefined behaviour sanitizers),
-# ARCHES (architectures of the component programs: amd64 arm64; default: this machine's).
+# ARCHES (architectures of the component programs: amd64 arm64; default: this machine's; see docs/cross.md).
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -54,6 +54,13 @@ ARCHES    ?= $(HOST_ARCH)
 TARGET    := build/target
 CC_amd64  := $(if $(filter amd64,$(HOST_ARCH)),gcc,x86_64-linux-gnu-gcc)
 CC_arm64  := $(if $(filter arm64,$(HOST_ARCH)),gcc,aarch64-linux-gnu-gcc)
+# Another architecture needs its own headers and static libraries: tools/sysroot gets them. They are named
+# before the compiler's, which has some of its own when Debian's cross libraries are installed as well.
+TRIPLET_amd64 := x86_64-linux-gnu
+TRIPLET_arm64 := aarch64-linux-gnu
+SYSROOT        = $(if $(filter $(HOST_ARCH),$(1)),,build/sysroot/$(1))
+CROSS_CFLAGS   = $(foreach s,$(SYSROOT),--sysroot=$s -isystem $s/usr/include/$(TRIPLET_$(1)) -isystem $s/usr/include)
+CROSS_LDFLAGS  = $(foreach s,$(SYSROOT),--sysroot=$s -B$s/usr/lib/$(TRIPLET_$(1))/)
 TARGET_CFLAGS := -Os -g0 -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 # The build folder and the time of the build must not reach a program that goes into an image.
 TARGET_COMPILE = -std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong $(TARGET_CFLAGS) \
@@ -67,14 +74,17 @@ CC_musl   = $(if $(filter $(HOST_ARCH),$(1)),musl-gcc -idirafter /usr/include -i
 
 define PROGRAM_RULES
 $(foreach p,$(PROGRAMS),
-$($(p)_SRC:%.c=$(TARGET)/$(1)/obj/%.o): $(TARGET)/$(1)/obj/%.o: %.c
+$($(p)_SRC:%.c=$(TARGET)/$(1)/obj/%.o): $(TARGET)/$(1)/obj/%.o: %.c $(SYSROOT:%=%/packages)
 	@mkdir -p $$(@D)
-	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $$(TARGET_COMPILE) -c $$< -o $$@
+	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $(CROSS_CFLAGS) $$(TARGET_COMPILE) -c $$< -o $$@
 $(TARGET)/$(1)/$(p): $($(p)_SRC:%.c=$(TARGET)/$(1)/obj/%.o)
-	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $(TARGET_LINK) -o $$@ $$^ $($(p)_LIBS))
+	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $(CROSS_LDFLAGS) $(TARGET_LINK) -o $$@ $$^ $($(p)_LIBS))
 programs: $(PROGRAMS:%=$(TARGET)/$(1)/%)
 endef
 $(foreach a,$(ARCHES),$(eval $(call PROGRAM_RULES,$(a))))
+
+build/sysroot/%/packages: tools/sysroot
+	tools/sysroot $*
 
 # --- tests -------------------------------------------------------------------------------------------
 # A unit test program stands beside what it tests: X_test.c -> build/test/X_test.

@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init/ending.h"
 #include "init/modules.h"
-#include "init/pid1.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
 static int ask_pid1(const char *name, Ending ending) {
-        if (kill(1, pid1_signal(ending)) == 0)
+        if (kill(1, ending_signal(ending)) == 0)
                 return 0;
         fprintf(stderr, "%s: signal process 1: %s\n", name, strerror(errno));
         return 1;
@@ -47,7 +47,7 @@ static int end_machine(int argc, char **argv, Ending ending) {
                 return ask_pid1(name, ending);
         if (do_sync)
                 sync();
-        pid1_reboot(ending);
+        ending_now(ending);
         fprintf(stderr, "%s: %s\n", name, strerror(errno));
         return 1;
 }

@@ -23,6 +23,7 @@
 #include "init/log.h"
 #include "init/modules.h"
 #include "init/net.h"
+#include "init/supervise.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -106,8 +107,7 @@ static void set_hostname(void) {
                 log_init("set host name \"%s\": %s", name, strerror(errno));
 }
 
-/* boot.md 5.8: the target is written in place ever after, so its mode must be right from the start
- */
+/* boot.md 5.8: the target is only ever written in place, so its mode must be right now. */
 static void make_resolv_conf(void) {
         _cleanup_err_ Err e = ERR_INIT;
         char target[4096];
@@ -128,7 +128,8 @@ static void make_resolv_conf(void) {
 
 static void print_to(const char *tty, const char *text) {
         _cleanup_free_ char *path = path_join("/dev", tty);
-        _cleanup_fd_ int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+        /* A serial line would wait for a carrier, a stopped one for somebody to let it go on. */
+        _cleanup_fd_ int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
         if (fd >= 0 && isatty(fd) && write(fd, text, strlen(text)) < 0)
                 log_init("write to %s: %s", path, strerror(errno));
 }
@@ -206,8 +207,21 @@ static pid_t start_late_drivers(BootShared *shared) {
         return pid;
 }
 
+/* An image without the containerd component is no fault, unless it has services. */
+static void report_no_containerd(void) {
+        char **names;
+        size_t n;
+        if (sys_list(SUPERVISE_PATH, &names, &n, NULL) < 0)
+                return;
+        if (n > 0)
+                log_init("%zu services are not started: the image has no containerd", n);
+        sys_free_names(names, n);
+}
+
 static void run_hooks(Gate *g) {
         g->shared->have_containerd = hooks_have_containerd(hooks_dir);
+        if (!g->shared->have_containerd)
+                report_no_containerd();
         if (g->shared->have_containerd && sysconf(_SC_NPROCESSORS_ONLN) > 1)
                 tell(g->fd, BOOT_START_CONTAINERD);
         hooks_run(hooks_dir, reach_containerd, g);

@@ -108,6 +108,17 @@ static void relative_directories_are_below_rootfs(void **state) {
         assert_int_equal(bundle_prepare(b, NULL), 0); /* again, as after a restart */
 }
 
+static void an_empty_directory_name_is_an_error(void **state) {
+        (void)state;
+        _cleanup_bundle_ Bundle *b = NULL;
+        _cleanup_err_ Err e = ERR_INIT;
+        put("{\"mounts\": [{\"destination\": \"made\", \"type\": \"overlay\", \"options\": "
+            "[\"upperdir=\"]}]}");
+        assert_int_equal(bundle_open(dir, &b, NULL), 0);
+        assert_int_equal(bundle_prepare(b, &e), -1);
+        assert_non_null(strstr(e.text, "without a name"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(absent_file_is_an_empty_one, make_dir, remove_dir),
@@ -116,6 +127,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(attaching_is_needed_for_interfaces_and_namespaces,
                                                 make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(relative_directories_are_below_rootfs, make_dir,
+                                                remove_dir),
+                cmocka_unit_test_setup_teardown(an_empty_directory_name_is_an_error, make_dir,
                                                 remove_dir),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

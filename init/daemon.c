@@ -49,11 +49,16 @@ static off_t file_size(const char *path) {
         return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
-static void write_pid_file(const Daemon *d, const char *path) {
+/* Called by the process itself before it becomes containerd, and renamed into place: a supervisor
+ * killed at any moment leaves no containerd that its successor does not know, which would hold the
+ * database's lock against the next one for ever. */
+static void write_pid_file(const char *path) {
         uint64_t start = 0;
-        start_time(d->pid, &start);
-        _cleanup_fd_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        if (fd < 0 || dprintf(fd, "%d %" PRIu64 "\n", (int)d->pid, start) < 0)
+        start_time(getpid(), &start);
+        _cleanup_free_ char *tmp = xasprintf("%s~", path);
+        _cleanup_fd_ int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (fd < 0 || dprintf(fd, "%d %" PRIu64 "\n", (int)getpid(), start) < 0 ||
+            rename(tmp, path) < 0)
                 log_init("write %s: %s", path, strerror(errno));
 }
 
@@ -67,8 +72,9 @@ static int open_stream(const char *word, const char *fallback, Err *e) {
         return fd < 0 ? err_set(e, ERR_IO, errno, "open %s", path) : fd;
 }
 
-static _Noreturn void run_child(const char *binary, char **argv, int null, int out, int err) {
+static _Noreturn void run_child(const DaemonPaths *p, char **argv, int null, int out, int err) {
         sys_reset_signals();
+        write_pid_file(p->pid_file);
         /* An interrupt typed on the supervisor's terminal is for the supervisor. */
         setpgid(0, 0);
         dup2(null, STDIN_FILENO);
@@ -76,8 +82,8 @@ static _Noreturn void run_child(const char *binary, char **argv, int null, int o
         dup2(err, STDERR_FILENO);
         sys_close_others(-1);
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
-        execv(binary, argv);
-        log_init("run %s: %s", binary, strerror(errno));
+        execv(p->binary, argv);
+        log_init("run %s: %s", p->binary, strerror(errno));
         _exit(127);
 }
 
@@ -117,7 +123,8 @@ static void remove_half_deleted(const char *socket) {
 
 int daemon_start(Daemon *d, const DaemonPaths *p, Err *e) {
         if (access(p->binary, X_OK) < 0)
-                return err_set(e, ERR_IO, errno, "run %s", p->binary);
+                return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "run %s",
+                               p->binary);
         RuntimeConf conf = { 0 };
         _cleanup_err_ Err conf_err = ERR_INIT;
         if (runtimeconf_load(p->conf, &conf, &conf_err) < 0)
@@ -142,7 +149,7 @@ int daemon_start(Daemon *d, const DaemonPaths *p, Err *e) {
                 remove_half_deleted(p->socket);
                 pid = fork();
                 if (pid == 0)
-                        run_child(p->binary, argv, null, out, err);
+                        run_child(p, argv, null, out, err);
                 if (pid < 0)
                         err_set(e, ERR_IO, errno, "fork");
         }
@@ -161,7 +168,6 @@ int daemon_start(Daemon *d, const DaemonPaths *p, Err *e) {
                 *d = DAEMON_INIT;
                 return -1;
         }
-        write_pid_file(d, p->pid_file);
         return 0;
 }
 

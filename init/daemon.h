@@ -31,7 +31,8 @@ typedef struct Daemon {
 
 /* Starts containerd, after removing what a killed one left half deleted in its state directory,
  * which is taken to be the directory of its socket.  An unusable conf is reported on the console
- * and replaced by the defaults: a typo there must not cost every service of the machine. */
+ * and replaced by the defaults: a typo there must not cost every service of the machine.
+ * ERR_NOT_FOUND: the image has no containerd. */
 int daemon_start(Daemon *d, const DaemonPaths *p, Err *e);
 
 /* Takes over the process that the pid file names; false when there is none. */

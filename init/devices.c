@@ -80,12 +80,8 @@ typedef struct Aliases {
         size_t n, cap;
 } Aliases;
 
-static int by_bytes(const void *a, const void *b) {
-        return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static bool known(const Aliases *a, const char *s) {
-        return a->n && bsearch(&s, a->v, a->n, sizeof(*a->v), by_bytes);
+        return a->n && bsearch(&s, a->v, a->n, sizeof(*a->v), sys_by_bytes);
 }
 
 /* Adds the modaliases of one bus that are not in seen to fresh. */
@@ -115,7 +111,7 @@ static void collect_bus(int bus_fd, const char *bus, const Aliases *seen, Aliase
 /* Sorts and removes doubles: a machine has many equal ports and processors. */
 static void unique(Aliases *a) {
         if (a->n)
-                qsort(a->v, a->n, sizeof(*a->v), by_bytes);
+                qsort(a->v, a->n, sizeof(*a->v), sys_by_bytes);
         size_t n = 0;
         for (size_t i = 0; i < a->n; i++) {
                 if (n && str_eq(a->v[n - 1], a->v[i]))

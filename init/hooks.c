@@ -5,7 +5,6 @@
 #include "init/hooks.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -33,11 +32,10 @@ HookKind hooks_kind_of_name(const char *name) {
 }
 
 static HookKind classify(const char *path) {
-        struct stat st, own;
+        struct stat st;
         if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
                 return HOOK_NONE;
-        if (stat("/usr/bin/service", &own) == 0 && own.st_dev == st.st_dev &&
-            own.st_ino == st.st_ino)
+        if (sys_same_file(path, "/usr/bin/service"))
                 return hooks_kind_of_name(path_base(path));
         return HOOK_PROGRAM;
 }
@@ -69,14 +67,19 @@ static void run_program(const char *path) {
                 log_init("%s: %s", path, sys_describe_status(status, text, sizeof(text)));
 }
 
-static void run_internal(HookKind kind) {
+static void run_internal(const char *path, HookKind kind) {
+        char text[64];
         pid_t pid = fork();
         if (pid == 0)
                 _exit(hooks_internal(kind));
-        if (pid > 0)
-                sys_wait(pid);
-        else
+        if (pid < 0) {
                 log_init("fork: %s", strerror(errno));
+                return;
+        }
+        /* What can go wrong in it is reported there; a crash is not. */
+        int status = sys_wait(pid);
+        if (WIFSIGNALED(status))
+                log_init("%s: %s", path, sys_describe_status(status, text, sizeof(text)));
 }
 
 void hooks_run(const char *dir, void (*containerd)(void *ctx), void *ctx) {
@@ -96,17 +99,17 @@ void hooks_run(const char *dir, void (*containerd)(void *ctx), void *ctx) {
                 else if (kind == HOOK_CONTAINERD && containerd)
                         containerd(ctx);
                 else if (kind != HOOK_NONE)
-                        run_internal(kind);
+                        run_internal(path, kind);
         }
         sys_free_names(names, n);
 }
 
-int hooks_have_containerd(const char *dir) {
+bool hooks_have_containerd(const char *dir) {
         char **names;
         size_t n;
         bool found = false;
         if (sys_list(dir, &names, &n, NULL) < 0)
-                return 0;
+                return false;
         for (size_t i = 0; i < n; i++) {
                 _cleanup_free_ char *path = path_join(dir, names[i]);
                 found |= classify(path) == HOOK_CONTAINERD;

@@ -1,6 +1,8 @@
 /* hooks.h - /etc/init.d and /etc/shutdown.d (boot.md 5.9, 13). */
 #pragma once
 
+#include <stdbool.h>
+
 /* What a hook is.  Links to our own service program are done without a new program. */
 typedef enum HookKind {
         HOOK_NONE,    /* not a regular file: passed over */
@@ -19,7 +21,7 @@ HookKind hooks_kind_of_name(const char *name);
 void hooks_run(const char *dir, void (*containerd)(void *ctx), void *ctx);
 
 /* True when the directory has an entry that stands for containerd. */
-int hooks_have_containerd(const char *dir);
+bool hooks_have_containerd(const char *dir);
 
 /* Runs one internal kind in this process; returns its exit status. */
 int hooks_internal(HookKind kind);

@@ -236,6 +236,12 @@ static void begin_daemon(Link *l, uint64_t now) {
         l->connect_delay = CONNECT_FIRST_MS;
         if (!daemon_adopt(&l->daemon, &l->c.daemon) &&
             daemon_start(&l->daemon, &l->c.daemon, &err) < 0) {
+                /* A program that the image does not have does not appear later. */
+                if (err.kind == ERR_NOT_FOUND) {
+                        log_init("containerd: %s; no service can be started", err.text);
+                        l->start_at = UINT64_MAX;
+                        return;
+                }
                 uint64_t delay = policy_delay_ms(&l->failures, 0);
                 log_init("containerd: %s; trying again in %us", err.text, (unsigned)(delay / 1000));
                 l->start_at = now + delay;
@@ -267,7 +273,8 @@ void link_handle_daemon(Link *l) {
 }
 
 void link_hurry(Link *l) {
-        l->start_at = 0;
+        if (l->start_at != UINT64_MAX)
+                l->start_at = 0;
 }
 
 void link_end(Link *l) {

@@ -1,13 +1,33 @@
 /* log.c - one console line per call.
  *
  * Standard error is the console in every boot process; /dev/kmsg is not used because it would
- * stamp, rate-limit and, with `quiet`, hide what the user has to see. */
+ * stamp, rate-limit and, with `quiet`, hide what the user has to see.
+ *
+ * A console may stop taking output for ever: one Ctrl-S on a serial line does it.  Process 1 and
+ * the supervisor must go on then, so a line that finds no room within a while is lost, and as long
+ * as there is none the next lines do not wait at all. */
 #include "init/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
+
+enum { PATIENCE_MS = 3000 };
+
+/* A terminal that is writable has room for more than one of our lines. */
+static bool has_room(void) {
+        static bool stuck;
+        struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+        int n;
+        do
+                n = poll(&p, 1, stuck ? 0 : PATIENCE_MS);
+        while (n < 0 && errno == EINTR);
+        stuck = n == 0;
+        return !stuck;
+}
 
 static void emit(const char *prefix, const char *fmt, va_list ap) {
         char line[1024];
@@ -20,10 +40,11 @@ static void emit(const char *prefix, const char *fmt, va_list ap) {
         if (n > sizeof(line) - 2)
                 n = sizeof(line) - 2;
         line[n++] = '\n';
-        ssize_t w;
-        do
-                w = write(STDERR_FILENO, line, n);
-        while (w < 0 && errno == EINTR);
+        ssize_t w = 0;
+        if (has_room())
+                do
+                        w = write(STDERR_FILENO, line, n);
+                while (w < 0 && errno == EINTR);
         errno = saved;
 }
 

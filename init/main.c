@@ -5,20 +5,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/auxv.h>
-#include <sys/stat.h>
 
 #include "init/applets.h"
 #include "init/hooks.h"
 #include "init/pid1.h"
 #include "init/service.h"
+#include "init/sys.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-
-static bool same_file(const char *a, const char *b) {
-        struct stat sa, sb;
-        return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-               sa.st_ino == sb.st_ino;
-}
 
 static int init_main(int argc, char **argv) {
         (void)argc;
@@ -27,9 +21,8 @@ static int init_main(int argc, char **argv) {
                 return 1;
         }
         /* An image may bring its own /sbin/init; /init then only has to hand over to it. */
-        struct stat st;
-        if (str_eq(argv[0], "/init") && stat("/sbin/init", &st) == 0 &&
-            !same_file("/init", "/sbin/init")) {
+        if (str_eq(argv[0], "/init") && access("/sbin/init", F_OK) == 0 &&
+            !sys_same_file("/init", "/sbin/init")) {
                 char name[] = "/sbin/init";
                 pid1_hand_over(name);
         }

@@ -6,12 +6,10 @@
 #include "init/onboot.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "init/bundle.h"
@@ -19,6 +17,7 @@
 #include "init/log.h"
 #include "init/streams.h"
 #include "init/sys.h"
+#include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
@@ -104,10 +103,6 @@ static void exec_quietly(char *const *argv) {
                 sys_wait(pid);
 }
 
-static void free_json(json_t **o) {
-        json_decref(*o);
-}
-
 /* True when processes are left in the cgroup of a container that shares a process namespace: a
  * daemon that it was meant to start.  Deleting the container would kill it. */
 static bool has_processes(const Job *j) {
@@ -116,7 +111,7 @@ static bool has_processes(const Job *j) {
         _cleanup_free_ char *text = NULL;
         if (sys_read_file(path, MAX_STATE, &text, NULL) < 0)
                 return false;
-        _cleanup_(free_json) json_t *state = json_loads(text, 0, NULL);
+        _cleanup_json_ json_t *state = json_loads(text, 0, NULL);
         const char *controller;
         json_t *dir;
         json_object_foreach(json_object_get(state, "cgroup_paths"), controller, dir) {
@@ -138,8 +133,6 @@ static void delete_container(const Job *j) {
 
 /* The next container need not wait for the removal of the last one. */
 static void delete_in_background(const Job *j) {
-        if (has_processes(j))
-                return;
         pid_t pid = fork();
         if (pid == 0) {
                 delete_container(j);
@@ -194,7 +187,9 @@ static int run_job(const Job *j, Err *e) {
         } else {
                 streams_finish(j->streams);
         }
-        delete_in_background(j);
+        /* One that was created but not started has a process too: the runtime's own, waiting. */
+        if (r < 0 || !has_processes(j))
+                delete_in_background(j);
         return r;
 }
 
@@ -219,8 +214,7 @@ static int run_one(Runner *r, const char *dir, const char *name, Err *e) {
 
 static bool is_directory(const char *dir, const char *name) {
         _cleanup_free_ char *path = path_join(dir, name);
-        struct stat st;
-        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        return sys_is_dir(path);
 }
 
 /* boot.md 8: a disk that a container mounted on /var gets the link, not the logs. */

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -22,8 +21,8 @@
 #include <unistd.h>
 
 #include "init/boot.h"
-#include "init/cmdline.h"
 #include "init/devices.h"
+#include "init/ending.h"
 #include "init/hooks.h"
 #include "init/log.h"
 #include "init/mounts.h"
@@ -64,64 +63,13 @@ typedef struct Pid1 {
         bool restart_at_once;
         dev_t state_dev; /* file system of /var/lib when containerd was started early */
 
-        uint64_t last_event;
+        uint64_t last_event, pass_event; /* pass_event: the last one when the pass began */
         bool rescan;
 
         Stage stage;
         double deadline; /* of the stage, 0: none */
         Ending ending;
 } Pid1;
-
-static const struct {
-        const char *name;
-        int signal, command;
-} endings[] = {
-        [ENDING_HALT] = { "halt", SIGUSR1, RB_HALT_SYSTEM },
-        [ENDING_POWEROFF] = { "power off", SIGUSR2, RB_POWER_OFF },
-        [ENDING_REBOOT] = { "reboot", SIGTERM, RB_AUTOBOOT },
-};
-
-int pid1_signal(Ending ending) {
-        return endings[ending].signal;
-}
-
-void pid1_reboot(Ending ending) {
-        reboot(endings[ending].command);
-}
-
-/* For states that cannot be: says so, and ends the machine as the kernel would after panic=. */
-static void panic(const char *what) {
-        char value[16] = "";
-        log_init("panic: %s", what);
-        sync();
-        bool given = cmdline_last(cmdline_text(), "panic", value, sizeof(value));
-        int seconds = given ? atoi(value) : 0;
-        if (seconds > 0)
-                sleep((unsigned)seconds);
-        pid1_reboot(seconds != 0 ? ENDING_REBOOT : ENDING_POWEROFF);
-        for (;;)
-                pause();
-}
-
-static void on_crash(int sig) {
-        char what[32];
-        snprintf(what, sizeof(what), "signal %d in init", sig);
-        panic(what);
-}
-
-static void on_exit_of_init(void) {
-        if (getpid() == 1)
-                panic("init has come to its end");
-}
-
-static void guard_machine(void) {
-        static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
-        struct sigaction sa = { .sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND };
-        for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
-                sigaction(crashes[i], &sa, NULL);
-        atexit(on_exit_of_init);
-        reboot(RB_DISABLE_CAD); /* Ctrl-Alt-Del becomes SIGINT */
-}
 
 /* File system that holds containerd's state now; a mount over any part of the path changes it. */
 static dev_t state_device(void) {
@@ -243,7 +191,7 @@ static void read_boot_messages(Pid1 *p) {
 static void start_boot(Pid1 *p) {
         int pipe_fds[2];
         if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-                panic("no pipe for the boot process");
+                ending_panic("no pipe for the boot process");
         p->boot = sys_fork("boot", pipe_fds[1]);
         if (p->boot == 0) {
                 if (p->machine)
@@ -253,7 +201,7 @@ static void start_boot(Pid1 *p) {
                 _exit(0);
         }
         if (p->boot < 0)
-                panic("no memory for the boot process");
+                ending_panic("no memory for the boot process");
         close(pipe_fds[1]);
         p->boot_fd = pipe_fds[0];
 }
@@ -265,6 +213,7 @@ static void serve_devices(Pid1 *p) {
             (!p->rescan && p->last_event <= p->shared->seen_event))
                 return;
         p->rescan = false;
+        p->pass_event = p->last_event;
         p->devices = sys_fork("devices", -1);
         if (p->devices == 0) {
                 devices_coldplug(MODULES_ALL, &p->shared->seen_event);
@@ -272,6 +221,17 @@ static void serve_devices(Pid1 *p) {
         }
         if (p->devices < 0)
                 p->devices = 0;
+}
+
+/* What a pass could not serve waits for the next event; trying again at once would never end. */
+static void devices_ended(Pid1 *p, int status) {
+        char text[64];
+        p->devices = 0;
+        if (status == 0)
+                return;
+        log_init("pass over new devices: %s", sys_describe_status(status, text, sizeof(text)));
+        if (p->shared->seen_event < p->pass_event)
+                p->shared->seen_event = p->pass_event;
 }
 
 static void read_uevents(Pid1 *p) {
@@ -313,11 +273,11 @@ static bool may_kill_all(const Pid1 *p) {
 
 static void finish(Pid1 *p) {
         p->stage = STAGE_END;
-        log_init("%s", endings[p->ending].name);
+        log_init("%s", ending_name(p->ending));
         if (!p->machine)
                 _exit(0);
-        pid1_reboot(p->ending);
-        panic("the kernel refuses to end");
+        ending_now(p->ending);
+        ending_panic("the kernel refuses to end");
 }
 
 /* From the current stage, which is over, to the next. */
@@ -325,10 +285,8 @@ static void next_stage(Pid1 *p) {
         switch (p->stage) {
         case STAGE_HOOKS:
                 enter(p, STAGE_SERVICES, LIMIT_SERVICES);
-                if (p->supervisor && kill(p->supervisor, SIGTERM) == 0) {
-                        log_init("stopping services");
+                if (p->supervisor && kill(p->supervisor, SIGTERM) == 0)
                         return;
-                }
                 next_stage(p);
                 return;
         case STAGE_SERVICES:
@@ -355,7 +313,7 @@ static void begin_shutdown(Pid1 *p, Ending ending) {
         if (p->stage != STAGE_RUNNING)
                 return;
         p->ending = ending;
-        log_init("%s requested at %.2fs", endings[ending].name, log_uptime());
+        log_init("%s requested at %.2fs", ending_name(ending), log_uptime());
         if (p->boot)
                 kill(-p->boot, SIGKILL); /* its process group: hooks and the onboot runner */
         enter_worker(p, STAGE_HOOKS, LIMIT_HOOKS, "shutdown", run_shutdown_hooks);
@@ -377,7 +335,7 @@ static void child_ended(Pid1 *p, pid_t pid, int status) {
         if (pid == p->boot)
                 boot_ended(p, status);
         else if (pid == p->devices)
-                p->devices = 0;
+                devices_ended(p, status);
         else if (pid == p->supervisor) {
                 supervisor_ended(p, status);
                 if (p->stage == STAGE_SERVICES)
@@ -487,7 +445,8 @@ void pid1_run(bool machine) {
                     .gate_fd = -1 };
         setsid();
         if (machine) {
-                guard_machine();
+                ending_guard();
+                reboot(RB_DISABLE_CAD); /* Ctrl-Alt-Del becomes SIGINT */
                 mounts_open_console();
                 mounts_move_root();
                 log_stage("init started");
@@ -501,7 +460,7 @@ void pid1_run(bool machine) {
         p.shared = mmap(NULL, sizeof(*p.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
                         -1, 0);
         if (p.signals < 0 || p.shared == MAP_FAILED)
-                panic("no memory to start with");
+                ending_panic("no memory to start with");
         boot_limits();
         boot_environment();
         start_boot(&p);

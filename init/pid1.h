@@ -3,15 +3,6 @@
 
 #include <stdbool.h>
 
-/* How the machine is to end. */
-typedef enum Ending { ENDING_HALT, ENDING_POWEROFF, ENDING_REBOOT } Ending;
-
-/* The signal that asks pid 1 for an ending (boot.md section 4). */
-int pid1_signal(Ending ending);
-
-/* reboot(2) at once.  Returns only when the kernel refuses. */
-void pid1_reboot(Ending ending);
-
 /* /init of an image with a foreign /sbin/init: makes the root pivotable and executes PATH.  Returns
  * when that cannot be executed. */
 void pid1_hand_over(char *path);

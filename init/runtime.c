@@ -4,8 +4,7 @@
  * and nothing is taken for granted. */
 #include "init/runtime.h"
 
-#include <jansson.h>
-
+#include "lib/base/json.h"
 #include "lib/base/str.h"
 
 const char *const runtime_namespaces[RUNTIME_NAMESPACES] = { "cgroup", "ipc",  "mnt", "net",
@@ -133,13 +132,9 @@ static int parse_restart(const json_t *root, Arena *a, Runtime *rt, Err *e) {
         return err_set(e, ERR_SPEC, 0, "\"restart\" is \"%s\", not no, on-failure or always", word);
 }
 
-static void free_json(json_t **o) {
-        json_decref(*o);
-}
-
 int runtime_parse(const char *text, Arena *arena, Runtime *ret, Err *e) {
         json_error_t je;
-        _cleanup_(free_json) json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &je);
+        _cleanup_json_ json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &je);
         if (!root)
                 return err_set(e, ERR_SPEC, 0, "line %d: %s", je.line, je.text);
         if (!json_is_object(root))

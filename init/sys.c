@@ -61,6 +61,8 @@ bool sys_write(const char *path, const char *text) {
 }
 
 int sys_mkdir_p(const char *path, mode_t mode, Err *e) {
+        if (!*path)
+                return err_set(e, ERR_IO, 0, "make a directory without a name");
         _cleanup_free_ char *p = xstrdup(path);
         struct stat st;
         for (char *s = p + 1;; s++) {
@@ -85,7 +87,18 @@ int sys_mkdir_p(const char *path, mode_t mode, Err *e) {
         return 0;
 }
 
-static int by_bytes(const void *a, const void *b) {
+bool sys_is_dir(const char *path) {
+        struct stat st;
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool sys_same_file(const char *a, const char *b) {
+        struct stat sa, sb;
+        return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+               sa.st_ino == sb.st_ino;
+}
+
+int sys_by_bytes(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
@@ -100,7 +113,7 @@ int sys_list(const char *dir, char ***ret, size_t *n, Err *e) {
                         *vec_push(names, count, cap) = xstrdup(de->d_name);
         closedir(d);
         if (count)
-                qsort(names, count, sizeof(*names), by_bytes);
+                qsort(names, count, sizeof(*names), sys_by_bytes);
         *ret = names;
         *n = count;
         return 0;

@@ -20,10 +20,17 @@ bool sys_write(const char *path, const char *text);
 /* mkdir -p; components that exist are left as they are. */
 int sys_mkdir_p(const char *path, mode_t mode, Err *e);
 
+/* After symbolic links; false for what does not exist. */
+bool sys_is_dir(const char *path);
+bool sys_same_file(const char *a, const char *b);
+
 /* Sorted (byte order) names in a directory without those that start with a dot.  *ret and its
  * strings belong to the caller (sys_free_names).  A missing directory is ERR_NOT_FOUND. */
 int sys_list(const char *dir, char ***ret, size_t *n, Err *e);
 void sys_free_names(char **names, size_t n);
+
+/* For qsort and bsearch over an array of strings: byte order. */
+int sys_by_bytes(const void *a, const void *b);
 
 /* Waits for one child, restarting after signals.  Returns the wait status, -1 when it is no child
  * of ours. */

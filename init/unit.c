@@ -9,37 +9,15 @@
 #include "init/clock.h"
 #include "init/log.h"
 #include "init/policy.h"
+#include "init/unitinside.h"
 #include "init/unitprep.h"
 #include "init/unitstate.h"
-#include "init/wipe.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
 #define STOP_TIMEOUT_MS 10000
-/* The status of an end that nobody saw. */
-#define STATUS_UNKNOWN 255
 
-struct Unit {
-        UnitEnv *env;
-        char *path, *ns, *out_log, *err_log, *dump, *error;
-        const char *name; /* last component of path */
-        RestartPolicy policy;
-        Bundle *bundle;
-        UnitState state, next; /* next: after UNIT_CLEANING */
-        bool wanted;           /* should run; false while it is to end */
-        bool again;            /* restart: wanted again once it has stopped */
-        bool collided;         /* "already exists" was answered once by a wipe */
-        bool tried, has_run, was_running, killed;
-        uint64_t call, wait_call;
-        Wipe *wipe;
-        pid_t pid;
-        bool ended; /* the task's end is known, its start not yet answered */
-        uint32_t exit_status;
-        uint64_t started_ms, deadline;
-        unsigned failures, restarts;
-};
-
-static const char *const state_names[] = {
+const char *const unit_state_names[] = {
         [UNIT_WAITING] = "waiting",   [UNIT_CREATING] = "starting", [UNIT_RUNNING] = "running",
         [UNIT_STOPPING] = "stopping", [UNIT_CLEANING] = "cleaning", [UNIT_BACKOFF] = "backoff",
         [UNIT_STOPPED] = "stopped",   [UNIT_EXITED] = "exited",     [UNIT_FAILED] = "failed",
@@ -106,12 +84,12 @@ void unit_free(Unit *u) {
         free(u);
 }
 
-static void set_state(Unit *u, UnitState s) {
+void unit_set_state(Unit *u, UnitState s) {
         u->state = s;
         if (s != UNIT_BACKOFF && s != UNIT_STOPPING)
                 u->deadline = UINT64_MAX;
         if (s == UNIT_STOPPED || s == UNIT_EXITED || s == UNIT_FAILED)
-                unitstate_save(u->env->state_dir, u->name, state_names[s]);
+                unitstate_save(u->env->state_dir, u->name, unit_state_names[s]);
         else if (s == UNIT_CREATING)
                 unitstate_clear(u->env->state_dir, u->name);
         u->env->changed(u->env->data, u);
@@ -135,7 +113,7 @@ static void bundle_drop(Unit *u) {
 /* Where a unit that is gone from containerd goes next. */
 static void rest(Unit *u) {
         if (!u->wanted && !u->again) {
-                set_state(u, UNIT_STOPPED);
+                unit_set_state(u, UNIT_STOPPED);
                 return;
         }
         if (u->again) {
@@ -147,7 +125,7 @@ static void rest(Unit *u) {
         if (u->next == UNIT_WAITING && u->env->ready)
                 unit_go(u);
         else
-                set_state(u, u->next);
+                unit_set_state(u, u->next);
 }
 
 static void on_wiped(void *data, const char *error) {
@@ -162,45 +140,44 @@ static void on_wiped(void *data, const char *error) {
         rest(u);
 }
 
-static void clean(Unit *u, bool kill_first, UnitState next) {
+void unit_clean(Unit *u, bool kill_first, UnitState next) {
         uint64_t deadline = u->deadline;
         drop_calls(u);
         u->next = next;
-        set_state(u, UNIT_CLEANING);
+        unit_set_state(u, UNIT_CLEANING);
         u->deadline = next == UNIT_BACKOFF ? deadline : UINT64_MAX;
         u->pid = 0;
         if (u->env->grpc)
                 u->wipe = wipe_start(u->env->grpc, u->ns, u->name, kill_first, on_wiped, u);
 }
 
-/* Decides about the next start and says so: text is what happened. */
-static void decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, bool kill_first,
-                   UnitState final) {
+void unit_decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, bool kill_first,
+                 UnitState final) {
         u->tried = true;
         set_error(u, text);
         if (!u->wanted) {
                 if (!u->env->quiet)
                         log_line("service %s: %s", u->name, text);
-                clean(u, kill_first, UNIT_STOPPED);
+                unit_clean(u, kill_first, UNIT_STOPPED);
                 return;
         }
         if (!restart) {
                 if (final == UNIT_FAILED || u->exit_status != 0 || !u->env->quiet)
                         log_line("service %s: %s", u->name, text);
-                clean(u, kill_first, final);
+                unit_clean(u, kill_first, final);
                 return;
         }
         uint64_t delay = policy_delay_ms(&u->failures, lived_ms);
         log_line("service %s: %s; restarting in %llus", u->name, text,
                  (unsigned long long)(delay / 1000));
         u->deadline = clock_ms() + delay;
-        clean(u, kill_first, UNIT_BACKOFF);
+        unit_clean(u, kill_first, UNIT_BACKOFF);
 }
 
 static void fail_to_start(Unit *u, const char *text) {
         _cleanup_free_ char *full = xasprintf("could not be started: %s", text);
-        u->exit_status = STATUS_UNKNOWN;
-        decide(u, full, u->policy != RESTART_NO, 0, true, UNIT_FAILED);
+        u->exit_status = UNIT_STATUS_UNKNOWN;
+        unit_decide(u, full, u->policy != RESTART_NO, 0, true, UNIT_FAILED);
 }
 
 static void fail_with(Unit *u, const char *what, const GrpcReply *r) {
@@ -213,7 +190,7 @@ static void handle_end(Unit *u) {
         uint64_t lived = u->started_ms ? clock_ms() - u->started_ms : 0;
         _cleanup_free_ char *text = xasprintf("exited with status %u after %.1fs", u->exit_status,
                                               (double)lived / 1000);
-        decide(u, text, policy_restarts(u->policy, u->exit_status), lived, false, UNIT_EXITED);
+        unit_decide(u, text, policy_restarts(u->policy, u->exit_status), lived, false, UNIT_EXITED);
 }
 
 static void task_ended(Unit *u, uint32_t status) {
@@ -225,9 +202,9 @@ static void task_ended(Unit *u, uint32_t status) {
                 handle_end(u);
 }
 
-static void on_wait(void *data, const GrpcReply *r) {
+void unit_on_wait(void *data, const GrpcReply *r) {
         Unit *u = data;
-        uint32_t status = STATUS_UNKNOWN;
+        uint32_t status = UNIT_STATUS_UNKNOWN;
         u->wait_call = 0;
         if (r->status == GRPC_OK)
                 (void)containerd_read_waited_task(r, &status);
@@ -255,10 +232,10 @@ static void send_signal(Unit *u, int signo) {
                                                u);
 }
 
-static void begin_stop(Unit *u) {
+void unit_begin_stop(Unit *u) {
         u->killed = false;
         u->deadline = clock_ms() + STOP_TIMEOUT_MS;
-        set_state(u, UNIT_STOPPING);
+        unit_set_state(u, UNIT_STOPPING);
         send_signal(u, SIGTERM);
 }
 
@@ -275,11 +252,11 @@ static void on_started(void *data, const GrpcReply *r) {
         if (!u->env->quiet)
                 log_line("service %s: started (pid %d) at %.2fs", u->name, (int)u->pid,
                          log_uptime());
-        set_state(u, UNIT_RUNNING);
+        unit_set_state(u, UNIT_RUNNING);
         if (u->ended)
                 handle_end(u);
         else if (!u->wanted)
-                begin_stop(u);
+                unit_begin_stop(u);
 }
 
 static void on_task_created(void *data, const GrpcReply *r) {
@@ -287,7 +264,7 @@ static void on_task_created(void *data, const GrpcReply *r) {
         _cleanup_err_ Err err = ERR_INIT;
         u->call = 0;
         if (!u->wanted)
-                clean(u, true, UNIT_STOPPED);
+                unit_clean(u, true, UNIT_STOPPED);
         else if (r->status != GRPC_OK)
                 fail_with(u, "create the task", r);
         else if (containerd_read_created_task(r, &u->pid) < 0)
@@ -295,7 +272,8 @@ static void on_task_created(void *data, const GrpcReply *r) {
         else if (bundle_attach(u->bundle, u->pid, &err) < 0)
                 fail_to_start(u, err.text);
         else {
-                u->wait_call = containerd_wait_task(u->env->grpc, u->ns, u->name, 0, on_wait, u);
+                u->wait_call =
+                        containerd_wait_task(u->env->grpc, u->ns, u->name, 0, unit_on_wait, u);
                 u->call = containerd_start_task(u->env->grpc, u->ns, u->name, on_started, u);
         }
 }
@@ -304,10 +282,10 @@ static void on_container_created(void *data, const GrpcReply *r) {
         Unit *u = data;
         u->call = 0;
         if (!u->wanted) {
-                clean(u, true, UNIT_STOPPED);
+                unit_clean(u, true, UNIT_STOPPED);
         } else if (r->status == GRPC_ALREADY_EXISTS && !u->collided) {
                 u->collided = true;
-                clean(u, true, UNIT_WAITING);
+                unit_clean(u, true, UNIT_WAITING);
         } else if (r->status != GRPC_OK) {
                 fail_with(u, "create the container", r);
         } else {
@@ -325,7 +303,8 @@ static int prepare(Unit *u, Buf *spec, Err *e) {
         if (read_settings(u, e) < 0 || bundle_open(u->path, &u->bundle, e) < 0 ||
             bundle_prepare(u->bundle, e) < 0 || unitprep_spec(u->path, dump, spec, e) < 0)
                 return -1;
-        if (unitprep_log(u->out_log, &log_err) < 0 || unitprep_log(u->err_log, &log_err) < 0)
+        if (unitprep_log(u->out_log, u->tried, &log_err) < 0 ||
+            unitprep_log(u->err_log, u->tried, &log_err) < 0)
                 log_line("service %s: %s", u->name, log_err.text);
         return 0;
 }
@@ -337,7 +316,7 @@ void unit_go(Unit *u) {
         u->exit_status = 0;
         u->started_ms = 0;
         u->pid = 0;
-        set_state(u, UNIT_CREATING);
+        unit_set_state(u, UNIT_CREATING);
         if (prepare(u, &spec, &err) < 0)
                 fail_to_start(u, err.text);
         else
@@ -351,9 +330,15 @@ static void set_dump(Unit *u, const char *dump_spec) {
 }
 
 int unit_start(Unit *u, const char *dump_spec, Err *e) {
+        if (u->state == UNIT_CLEANING) {
+                set_dump(u, dump_spec);
+                u->again = true;
+                return 0;
+        }
         if (u->state != UNIT_WAITING && u->state != UNIT_BACKOFF && u->state != UNIT_STOPPED &&
             u->state != UNIT_EXITED && u->state != UNIT_FAILED)
-                return err_set(e, ERR_USAGE, 0, "service %s is %s", u->name, state_names[u->state]);
+                return err_set(e, ERR_USAGE, 0, "service %s is %s", u->name,
+                               unit_state_names[u->state]);
         set_dump(u, dump_spec);
         u->wanted = true;
         u->again = false;
@@ -361,7 +346,7 @@ int unit_start(Unit *u, const char *dump_spec, Err *e) {
         if (u->env->ready)
                 unit_go(u);
         else
-                set_state(u, UNIT_WAITING);
+                unit_set_state(u, UNIT_WAITING);
         return 0;
 }
 
@@ -378,7 +363,7 @@ void unit_stop(Unit *u) {
         u->wanted = u->again = false;
         switch (u->state) {
         case UNIT_RUNNING:
-                begin_stop(u);
+                unit_begin_stop(u);
                 break;
         case UNIT_CREATING: /* the next answer sees it */
         case UNIT_STOPPING:
@@ -386,7 +371,7 @@ void unit_stop(Unit *u) {
         case UNIT_LOST:
                 break;
         default:
-                set_state(u, UNIT_STOPPED);
+                unit_set_state(u, UNIT_STOPPED);
         }
 }
 
@@ -403,7 +388,7 @@ void unit_tick(Unit *u, uint64_t now_ms) {
                 if (u->env->ready)
                         unit_go(u);
                 else
-                        set_state(u, UNIT_WAITING);
+                        unit_set_state(u, UNIT_WAITING);
         } else if (!u->killed) {
                 log_line("service %s: still running %d s after SIGTERM, sending SIGKILL", u->name,
                          STOP_TIMEOUT_MS / 1000);
@@ -414,67 +399,7 @@ void unit_tick(Unit *u, uint64_t now_ms) {
                 send_signal(u, SIGKILL);
         } else {
                 log_line("service %s: does not end, giving up on it", u->name);
-                clean(u, true, UNIT_STOPPED);
-        }
-}
-
-void unit_adopt(Unit *u) {
-        char word[16];
-        if (!unitstate_load(u->env->state_dir, u->name, word, sizeof word)) {
-                u->was_running = true;
-                u->state = UNIT_LOST;
-                return;
-        }
-        for (UnitState s = UNIT_STOPPED; s <= UNIT_FAILED; s++)
-                if (str_eq(word, state_names[s]))
-                        u->state = s;
-        u->tried = true;
-}
-
-void unit_disconnected(Unit *u) {
-        UnitState s = u->state;
-        /* The connection takes its calls along; only what we hold has to be forgotten. */
-        u->call = u->wait_call = 0;
-        wipe_cancel(u->wipe, NULL);
-        u->wipe = NULL;
-        if (s != UNIT_CREATING && s != UNIT_RUNNING && s != UNIT_STOPPING && s != UNIT_CLEANING)
-                return;
-        u->was_running = s == UNIT_RUNNING || s == UNIT_STOPPING;
-        if (s != UNIT_CLEANING)
-                u->next = UNIT_WAITING;
-        uint64_t deadline = u->deadline;
-        set_state(u, UNIT_LOST);
-        u->deadline = deadline;
-}
-
-static void readopt(Unit *u, const Task *t) {
-        u->was_running = u->ended = false;
-        u->tried = u->has_run = true;
-        u->pid = t->pid;
-        if (u->started_ms == 0)
-                u->started_ms = clock_ms();
-        u->wait_call = containerd_wait_task(u->env->grpc, u->ns, u->name, 0, on_wait, u);
-        if (t->status != TASK_STOPPED && !u->env->quiet)
-                log_line("service %s: still running (pid %d)", u->name, (int)t->pid);
-        set_state(u, UNIT_RUNNING);
-        if (!u->wanted)
-                begin_stop(u);
-}
-
-void unit_resync(Unit *u, bool has_container, const Task *task) {
-        bool alive = task && (task->status == TASK_RUNNING || task->status == TASK_STOPPED ||
-                              task->status == TASK_PAUSED || task->status == TASK_PAUSING);
-        if (u->state != UNIT_LOST) {
-                if (has_container || task)
-                        clean(u, true, u->state);
-        } else if (u->was_running && alive) {
-                readopt(u, task);
-        } else if (u->was_running && u->has_run) {
-                u->exit_status = STATUS_UNKNOWN;
-                decide(u, "vanished", policy_restarts(u->policy, STATUS_UNKNOWN),
-                       clock_ms() - u->started_ms, true, UNIT_EXITED);
-        } else {
-                clean(u, true, u->was_running ? UNIT_WAITING : u->next);
+                unit_clean(u, true, UNIT_STOPPED);
         }
 }
 
@@ -491,7 +416,7 @@ UnitState unit_state(const Unit *u) {
 }
 
 const char *unit_state_name(const Unit *u) {
-        return state_names[u->state];
+        return unit_state_names[u->state];
 }
 
 pid_t unit_pid(const Unit *u) {

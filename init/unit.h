@@ -60,7 +60,8 @@ const char *unit_log_path(const Unit *u, bool err);
 
 /* Starts a unit in UNIT_WAITING; env must be ready. */
 void unit_go(Unit *u);
-/* A user's wishes.  dump_spec may be NULL: where to write the container's config.json. */
+/* A user's wishes; a unit that has just ended is started when containerd has forgotten it.
+ * dump_spec may be NULL: where to write the container's config.json. */
 int unit_start(Unit *u, const char *dump_spec, Err *e);
 int unit_restart(Unit *u, const char *dump_spec, Err *e);
 void unit_stop(Unit *u);

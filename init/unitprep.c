@@ -31,9 +31,9 @@ int unitprep_spec(const char *path, const char *dump, Buf *ret, Err *e) {
         return dump ? write_dump(dump, ret, e) : 0;
 }
 
-int unitprep_log(const char *path, Err *e) {
-        int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-        _cleanup_fd_ int fd = open(path, flags, 0640);
+int unitprep_log(const char *path, bool keep, Err *e) {
+        int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+        _cleanup_fd_ int fd = open(path, flags | (keep ? 0 : O_TRUNC), 0640);
         return fd < 0 ? err_set(e, ERR_IO, errno, "open %s", path) : 0;
 }
 

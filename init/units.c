@@ -1,8 +1,6 @@
 /* units.c - see units.h. */
 #include "init/units.h"
 
-#include <sys/stat.h>
-
 #include "init/log.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
@@ -10,10 +8,9 @@
 
 static int add(Units *units, const char *name, Unit **ret, Err *e) {
         _cleanup_free_ char *path = path_join(units->dir, name);
-        struct stat st;
         if (!containerd_id_is_valid(name))
                 return err_set(e, ERR_USAGE, 0, "\"%s\" is no valid name for a service", name);
-        if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        if (!sys_is_dir(path))
                 return err_set(e, ERR_NOT_FOUND, 0, "no service %s in %s", name, units->dir);
         Unit *u;
         if (unit_new(&units->env, path, &u, e) < 0)

@@ -4,19 +4,11 @@
  * of every container that wants it. */
 #include "init/volumes.h"
 
-#include <stdbool.h>
-#include <sys/stat.h>
-
 #include "init/log.h"
 #include "init/mountopt.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-
-static bool is_directory(const char *path) {
-        struct stat st;
-        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 static int do_mount(const char *source, const char *target, const char *type, char *const *words,
                     size_t n, Err *e) {
@@ -45,11 +37,11 @@ static int make_volume(const char *path, Err *e) {
         _cleanup_free_ char *tmp = path_join(path, "tmp");
         _cleanup_free_ char *merged = path_join(path, "merged");
         _cleanup_free_ char *mark = path_join(path, "readonly");
-        if (!is_directory(lower))
+        if (!sys_is_dir(lower))
                 return err_set(e, ERR_NOT_FOUND, 0, "no directory %s", lower);
-        if (!is_directory(merged))
+        if (!sys_is_dir(merged))
                 return err_set(e, ERR_NOT_FOUND, 0, "no directory %s", merged);
-        if (is_directory(tmp) && access(mark, F_OK) < 0)
+        if (sys_is_dir(tmp) && access(mark, F_OK) < 0)
                 return make_writable(lower, tmp, merged, e);
         char bind[] = "bind", ro[] = "ro";
         return do_mount(lower, merged, "", (char *[]){ bind, ro }, 2, e);
@@ -67,7 +59,7 @@ int volumes_main(const char *dir) {
         for (size_t i = 0; i < n; i++) {
                 _cleanup_free_ char *path = path_join(dir, names[i]);
                 err_clear(&e);
-                if (is_directory(path) && make_volume(path, &e) < 0) {
+                if (sys_is_dir(path) && make_volume(path, &e) < 0) {
                         log_line("volume %s: %s", names[i], e.text);
                         failed++;
                 }

@@ -1,5 +1,5 @@
-# The programs that run inside the machine: NAME_SRC, NAME_LIBS (static libraries), NAME_MUSL (needs nothing
-# but a C library, so musl will do).
+# The programs that run inside the machine: NAME_SRC, NAME_LIBS (static libraries; their packages stand in
+# tools/install-deps and tools/sysroot), NAME_MUSL (needs nothing but a C library, so musl will do).
 # pkg/NAME/build.yml takes them from build/target/ARCH/NAME.
 
 PROGRAMS := init sysctl rngd dhcpcd getty

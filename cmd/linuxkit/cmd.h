@@ -43,4 +43,5 @@ extern const Command cmd_completion;
 extern const Command cmd_help;
 extern const Command cmd_pkg;
 extern const Command cmd_run;
+extern const Command cmd_schema;
 extern const Command cmd_version;

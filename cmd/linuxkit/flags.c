@@ -385,7 +385,9 @@ bool args_bool(const Args *a, const char *name) {
 const char *args_string(const Args *a, const char *name) {
         const Flag *f;
         const FlagValue *v = lookup(a, name, &f);
-        return v ? v->items[v->n - 1] : f->fallback;
+        const char *text = v ? v->items[v->n - 1] : f->fallback;
+        /* `--cache "$UNSET"` means the default, as with the reference, and not a cache right here */
+        return text && !*text && !f->fallback ? NULL : text;
 }
 
 int64_t args_int(const Args *a, const char *name) {

@@ -2,6 +2,7 @@
  *
  * Library code never prints and never exits; whatever went wrong arrives here as one Err. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 #include "cmd/linuxkit/help.h"
 
 static const Command *const commands[] = {
-        &cmd_build, &cmd_cache, &cmd_completion, &cmd_help, &cmd_pkg, &cmd_run, &cmd_version, NULL,
+        &cmd_build, &cmd_cache, &cmd_completion, &cmd_help, &cmd_pkg, &cmd_run, &cmd_schema,
+        &cmd_version, NULL,
 };
 
 static const Command root = {
@@ -117,10 +119,20 @@ static void print_error(const Err *e) {
                 fprintf(stderr, "hint: %s\n", e->hint);
 }
 
+/* A standard descriptor that the caller closed would be given to the next file we open, and a log
+ * line would land in the cache. What takes its place reads as empty and cannot be written, except
+ * that nobody misses what is said on a closed stderr. */
+static void fill_standard_fds(void) {
+        for (int fd = 0; fd <= 2; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+                        (void)!open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
         _cleanup_err_ Err e = ERR_INIT;
         if (argc < 1)
                 return 1;
+        fill_standard_fds();
         signals_setup();
         int r = dispatch(argc, argv, &e);
         if (r >= 0 && (fflush(stdout) != 0 || ferror(stdout)))

@@ -3,6 +3,22 @@
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
+/* Bytes under a digest that are not those of the digest would enter the cache of compressed pieces
+ * and stay there for every later build. */
+static int check_unchanged(const Blob *b, Err *e) {
+        struct stat st;
+        if (!b->path)
+                return 0;
+        if (fstat(b->fd, &st) < 0)
+                return err_set(e, ERR_IO, errno, "%s", b->path);
+        if (st.st_ctim.tv_sec != b->changed.tv_sec || st.st_ctim.tv_nsec != b->changed.tv_nsec)
+                return err_set(e, ERR_IO, 0, "%s changed during the build", b->path);
+        return 0;
+}
+
 int content_read(const Content *c, uint64_t at, void *buf, size_t n, Err *e) {
         if (at > c->size || n > c->size - at)
                 return err_set(e, ERR_INTERNAL, 0, "read past the end of a content reference");
@@ -17,7 +33,7 @@ int content_read(const Content *c, uint64_t at, void *buf, size_t n, Err *e) {
         if ((uint64_t)got != n)
                 return err_set(e, ERR_VERIFY, 0, "%s: shorter than its index says",
                                c->blob->id.text);
-        return 0;
+        return check_unchanged(c->blob, e);
 }
 
 Content content_slice(const Content *c, uint64_t at, uint64_t n) {

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "lib/base/err.h"
 #include "lib/base/hash.h"
@@ -16,6 +17,10 @@ typedef struct Blob {
         Digest id; /* digest of the whole file's bytes: (id, offset, size) names a range for ever */
         int fd;
         uint64_t size;
+        /* NULL for a file of the cache, which nobody changes.  Else the path of a file of the user's;
+         * reading it fails when its inode was changed after `changed` (st_ctim). */
+        const char *path;
+        struct timespec changed;
 } Blob;
 
 /* A value; copy it freely.  Exactly one of blob and bytes is set, or neither when size is 0. */

@@ -3,17 +3,26 @@
  * Temporary names are kept in a fixed table, so that a signal handler can unlink them without
  * taking a lock or calling malloc: the flag of a slot is set last and cleared first. */
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
-enum { TMP_SLOTS = 256 };
+#define TMP_MARK ".tmp-"
+
+enum {
+        TMP_SLOTS = 256,
+        SWEEP_AGE = 60, /* seconds: between making a temporary file and locking it */
+};
 
 static struct {
         atomic_bool used;
@@ -49,12 +58,13 @@ void file_tmp_remove_all(void) {
                         unlink(tmp_files[i].path);
 }
 
-/* The name carries the process id: whoever cleans up later can tell whether its writer still lives.
- * The counter makes names of one process unique; no random source is needed because of O_EXCL. */
+/* The process id and the counter make names unique; no random source is needed because of O_EXCL.
+ * The lock lasts as long as the descriptor: whoever cleans up later can tell by it whether the
+ * writer still lives (process ids would lie between containers that share a folder). */
 int file_tmp_open(const char *path, uint32_t mode, char **ret_tmp, Err *e) {
         static atomic_uint counter;
         for (int tries = 0; tries < 100; tries++) {
-                _cleanup_free_ char *tmp = xasprintf("%s.tmp-%d-%u", path, (int)getpid(),
+                _cleanup_free_ char *tmp = xasprintf("%s" TMP_MARK "%d-%u", path, (int)getpid(),
                                                      atomic_fetch_add(&counter, 1));
                 if (!tmp_register(tmp))
                         return err_set(e, ERR_INTERNAL, 0, "%s: too many files at once", path);
@@ -72,6 +82,8 @@ int file_tmp_open(const char *path, uint32_t mode, char **ret_tmp, Err *e) {
                         file_tmp_discard(tmp);
                         return -1;
                 }
+                flock(fd,
+                      LOCK_EX | LOCK_NB); /* a file system without locks has no cleaner either */
                 *ret_tmp = take(tmp);
                 return fd;
         }
@@ -94,6 +106,28 @@ int file_tmp_rename(const char *tmp, const char *path, Err *e) {
 void file_tmp_discard(const char *tmp) {
         unlink(tmp);
         tmp_forget(tmp);
+}
+
+static void sweep_file(int dirfd, const char *name) {
+        struct stat st;
+        _cleanup_fd_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return;
+        if (time(NULL) - st.st_mtime < SWEEP_AGE || flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return;
+        if (unlinkat(dirfd, name, 0) == 0)
+                log_debug("removed %s, left over by an interrupted process", name);
+}
+
+void file_tmp_sweep(const char *dir, const char *name) {
+        _cleanup_free_ char *prefix = xasprintf("%s%s", name, TMP_MARK);
+        DIR *d = opendir(dir);
+        if (!d)
+                return;
+        for (struct dirent *de; (de = readdir(d));)
+                if (*name ? str_has_prefix(de->d_name, prefix) : strstr(de->d_name, prefix) != NULL)
+                        sweep_file(dirfd(d), de->d_name);
+        closedir(d);
 }
 
 int file_read(const char *path, uint64_t limit, char **ret, size_t *ret_len, Err *e) {
@@ -122,7 +156,7 @@ int file_read(const char *path, uint64_t limit, char **ret, size_t *ret_len, Err
 
 int dir_make(const char *path, Err *e) {
         _cleanup_free_ char *p = xstrdup(path);
-        for (char *slash = p + 1;; slash++) {
+        for (char *slash = *p ? p + 1 : p;; slash++) {
                 if (*slash && *slash != '/')
                         continue;
                 char saved = *slash;

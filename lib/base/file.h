@@ -12,8 +12,8 @@
 
 /* Unlinks every temporary file of this process; async-signal-safe. */
 void file_tmp_remove_all(void);
-/* Makes an empty temporary file next to path and registers it; ret_tmp is malloc'ed. Returns the
- * fd. */
+/* Makes an empty temporary file next to path (PATH.tmp-PID-N), registers it and locks it with flock
+ * while it is open; ret_tmp is malloc'ed. Returns the fd. */
 int file_tmp_open(const char *path, uint32_t mode, char **ret_tmp, Err *e);
 /* Renames tmp to path, flushing data to the disk first, and forgets tmp: for what must survive a
  * power failure. */
@@ -22,6 +22,9 @@ int file_tmp_commit(int fd, const char *tmp, const char *path, Err *e);
 int file_tmp_rename(const char *tmp, const char *path, Err *e);
 /* Unlinks tmp and forgets it. */
 void file_tmp_discard(const char *tmp);
+/* Removes temporary files for `name` in dir ("": for any name) whose writer was killed: old enough,
+ * and nobody holds their lock. Never fails; what cannot be removed stays. */
+void file_tmp_sweep(const char *dir, const char *name);
 
 /* Whole file, at most limit bytes (more is an error). *ret is malloc'ed and NUL-terminated. A
  * missing file is ERR_NOT_FOUND. */

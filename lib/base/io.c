@@ -70,7 +70,8 @@ void sink_free(Sink *s) {
                 s->ops->free(s);
 }
 
-/* --- a descriptor, a file ----------------------------------------------------------------------- */
+/* --- a descriptor, a file -----------------------------------------------------------------------
+ */
 
 /* Small writes are collected; large ones and file ranges go straight to the kernel. */
 typedef struct FdSink {
@@ -107,7 +108,7 @@ static int fd_sink_content(Sink *s, const Content *c, Err *e) {
         if (!c->blob)
                 return fd_sink_write(s, c->bytes, c->size, e);
         uint64_t at = 0;
-        if (f->seekable && c->size >= sizeof f->buf) {
+        if (f->seekable && c->size >= sizeof f->buf && !c->blob->path) {
                 if (fd_flush(f, e) < 0)
                         return -1;
                 while (at < c->size) {
@@ -232,7 +233,8 @@ Sink *sink_fd(int fd, const char *name) {
         return &fd_sink_new(fd, name)->base;
 }
 
-/* --- hash --------------------------------------------------------------------------------------- */
+/* --- hash ---------------------------------------------------------------------------------------
+ */
 
 typedef struct HashSink {
         Sink base;
@@ -275,7 +277,8 @@ Sink *sink_hash(Sink *inner, Digest *ret) {
         return &h->base;
 }
 
-/* --- memory ------------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------------------
+ */
 
 typedef struct BufSink {
         Sink base;

@@ -25,10 +25,6 @@ void log_setup(LogLevel l, bool explicit_level) {
         logfmt = explicit_level;
 }
 
-LogLevel log_level(void) {
-        return level;
-}
-
 static void clear_line(void) {
         if (line_open)
                 fputs("\r\033[K", stderr);
@@ -39,7 +35,9 @@ static void emit(const char *severity, const char *fmt, va_list ap) {
         _cleanup_free_ char *text = xvasprintf(fmt, ap);
         pthread_mutex_lock(&lock);
         clear_line();
-        if (severity) {
+        if (severity && !logfmt && isatty(STDERR_FILENO)) {
+                fprintf(stderr, "\033[33m%.4s\033[0m %s\n", severity, text);
+        } else if (severity) {
                 char stamp[32];
                 struct tm tm;
                 time_t now = time(NULL);

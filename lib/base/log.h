@@ -10,7 +10,6 @@ typedef enum LogLevel { LOG_QUIET = 0, LOG_INFO = 1, LOG_DEBUG = 2, LOG_TRACE = 
 
 /* explicit_level: -v was given; then lines become `time="..." level=info msg="..."` (cli.md 3). */
 void log_setup(LogLevel level, bool explicit_level);
-LogLevel log_level(void);
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

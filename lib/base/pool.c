@@ -9,16 +9,10 @@
 
 enum { MAX_THREADS = 256 };
 
-static size_t wanted;
-
-void pool_set_threads(size_t n) {
-        wanted = n;
-}
-
 size_t pool_threads(void) {
-        uint64_t n = wanted;
+        uint64_t n = 0;
         const char *env = getenv("LINUXKIT_THREADS");
-        if (!n && env && !str_to_u64(env, &n))
+        if (env && !str_to_u64(env, &n))
                 n = 0;
         if (!n) {
                 long cpus = sysconf(_SC_NPROCESSORS_ONLN);

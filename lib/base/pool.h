@@ -6,9 +6,8 @@
 
 #include "lib/base/err.h"
 
-/* Number of threads to use: set by pool_set_threads, else LINUXKIT_THREADS, else online CPUs. */
+/* Number of threads to use: LINUXKIT_THREADS, else online CPUs. */
 size_t pool_threads(void);
-void pool_set_threads(size_t n); /* 0: back to the default */
 
 /* Calls fn(ctx, i, e) for every i in [0, n), on up to `threads` threads (0: pool_threads()). After
  * a failure no new items are started.  Returns the failure with the lowest index: the same message

@@ -1,5 +1,8 @@
 /* proc.c - see proc.h.  stdin, stdout and stderr of the child are served by one poll loop, so that
- * no pipe can fill up and block both sides. */
+ * no pipe can fill up and block both sides.
+ *
+ * fork instead of posix_spawn for one reason: only a forked child can ask to die with us, and an
+ * apt that outlives a killed build would hold apt's own locks against the next one. */
 #include "lib/base/proc.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -7,11 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
-enum { STDERR_LIMIT = 64 * 1024 };
+enum { STDERR_LIMIT = 64 * 1024, TICK_MS = 500 };
 
 char *proc_find(const char *name) {
         if (strchr(name, '/'))
@@ -61,18 +65,21 @@ static int serve_output(int *fd, Buf *into, size_t limit, bool drop_excess, cons
         return 0;
 }
 
-static int serve(Pipes *p, const char *prog, Err *e) {
+static int serve(Pipes *p, const ProcOptions *o, const char *prog, Err *e) {
         while (p->in >= 0 || p->out >= 0 || p->err >= 0) {
                 struct pollfd fds[] = {
                         { .fd = p->in, .events = POLLOUT },
                         { .fd = p->out, .events = POLLIN },
                         { .fd = p->err, .events = POLLIN },
                 };
-                if (poll(fds, 3, -1) < 0) {
+                int ready = poll(fds, 3, o->tick ? TICK_MS : -1);
+                if (ready < 0) {
                         if (errno == EINTR)
                                 continue;
                         return err_set(e, ERR_IO, errno, "poll");
                 }
+                if (ready == 0 && o->tick(o->tick_ctx, e) < 0)
+                        return -1;
                 if (fds[0].revents) {
                         ssize_t n = p->input_left ? write(p->in, p->input, p->input_left) : 0;
                         if (n > 0) {
@@ -118,41 +125,106 @@ static char **environment(const char *const *extra) {
         return env;
 }
 
+/* In the child, where other threads may have held any lock: async-signal-safe calls only. Errors
+ * go to the pipe `report`, which closes by itself when the program starts. */
+static void child_exec(const char *program, char *const *argv, char *const *env, const char *cwd,
+                       const int std[3], int report, pid_t parent) {
+        sigset_t none;
+        sigemptyset(&none);
+        /* The signal comes when the *thread* that forked ends; that one waits for us. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+                _exit(127);
+        signal(SIGPIPE, SIG_DFL);
+        for (int i = 0; i < 3; i++)
+                if (dup2(std[i], i) < 0)
+                        goto failed;
+        if (cwd && chdir(cwd) < 0)
+                goto failed;
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        execve(program, argv, env);
+failed:;
+        int why = errno;
+        (void)!write(report, &why, sizeof why);
+        _exit(127);
+}
+
 static int spawn(const char *const *argv, const ProcOptions *o, const int child[3], pid_t *ret,
                  Err *e) {
         _cleanup_free_ char *program = proc_find(argv[0]);
         if (!program)
                 return err_set(e, ERR_NOT_FOUND, 0, "program \"%s\" not found in PATH", argv[0]);
-        posix_spawn_file_actions_t fa;
-        posix_spawnattr_t attr;
-        posix_spawn_file_actions_init(&fa);
-        posix_spawnattr_init(&attr);
-        sigset_t none, defaults;
-        sigemptyset(&none);
-        sigemptyset(&defaults);
-        sigaddset(&defaults, SIGPIPE);
-        posix_spawnattr_setsigmask(&attr, &none);
-        posix_spawnattr_setsigdefault(&attr, &defaults);
-        posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        for (int i = 0; i < 3; i++)
-                posix_spawn_file_actions_adddup2(&fa, child[i], i);
-        if (o->cwd)
-                posix_spawn_file_actions_addchdir_np(&fa, o->cwd);
         _cleanup_free_ char **env = environment(o->env);
-        int r = posix_spawn(ret, program, &fa, &attr, (char *const *)argv, env);
-        posix_spawn_file_actions_destroy(&fa);
-        posix_spawnattr_destroy(&attr);
-        return r ? err_set(e, ERR_IO, r, "run %s", argv[0]) : 0;
+        int report[2], why = 0;
+        if (pipe2(report, O_CLOEXEC) < 0)
+                return err_set(e, ERR_IO, errno, "pipe");
+        /* No handler of ours may run in the child: it would remove the files of the parent. */
+        sigset_t all, old;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &old);
+        pid_t parent = getpid(), pid = fork();
+        if (pid == 0)
+                child_exec(program, (char *const *)argv, env, o->cwd, child, report[1], parent);
+        int saved = errno;
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        close(report[1]);
+        ssize_t n = 0;
+        while (pid > 0 && (n = read(report[0], &why, sizeof why)) < 0 && errno == EINTR)
+                ;
+        close(report[0]);
+        if (pid < 0)
+                return err_set(e, ERR_IO, saved, "run %s", argv[0]);
+        if (n != sizeof why) {
+                *ret = pid;
+                return 0;
+        }
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        return err_set(e, ERR_IO, why, "run %s", argv[0]);
 }
 
-/* The last line of what a program said on stderr is nearly always the reason. */
-static const char *last_line(Buf *b) {
+/* The line of stderr that tells why: nearly always the last one. apt lists all its errors; there
+ * the first is the cause, and the last only counts them. */
+static const char *reason(Buf *b) {
         while (b->len && strchr("\n\r ", b->data[b->len - 1]))
                 b->data[--b->len] = 0;
         if (!b->len)
                 return NULL;
         char *line = strrchr(b->data, '\n');
-        return line ? line + 1 : b->data;
+        line = line ? line + 1 : b->data;
+        if (!str_has_prefix(line, "E: "))
+                return line;
+        char *first = str_has_prefix(b->data, "E: ") ? b->data : strstr(b->data, "\nE: ") + 1;
+        first[strcspn(first, "\r\n")] = 0;
+        return first + strlen("E: ");
+}
+
+/* One pipe; *ours and *theirs are its ends. */
+static int open_pipe(int *ours, int *theirs, bool we_write, Err *e) {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_set(e, ERR_IO, errno, "pipe");
+        *ours = ends[we_write];
+        *theirs = ends[!we_write];
+        return 0;
+}
+
+static int open_null(int flags, int *ret, Err *e) {
+        *ret = open("/dev/null", flags | O_CLOEXEC);
+        return *ret < 0 ? err_set(e, ERR_IO, errno, "/dev/null") : 0;
+}
+
+/* stdin, stdout and stderr of the child, and our ends of those that are pipes. All are from 3
+ * upwards, so that dup2 in the child never meets its own target. */
+static int open_ends(const ProcOptions *o, bool output, int child[3], Pipes *p, Err *e) {
+        if ((o->input ? open_pipe(&p->in, &child[0], true, e)
+                      : open_null(O_RDONLY, &child[0], e)) < 0 ||
+            (output ? open_pipe(&p->out, &child[1], false, e)
+                    : open_null(O_WRONLY, &child[1], e)) < 0)
+                return -1;
+        if (o->input && fcntl(p->in, F_SETFL, O_NONBLOCK) < 0)
+                return err_set(e, ERR_IO, errno, "pipe");
+        return open_pipe(&p->err, &child[2], false, e);
 }
 
 int proc_run(const char *const *argv, const ProcOptions *opt, char **ret_out, size_t *ret_len,
@@ -162,35 +234,15 @@ int proc_run(const char *const *argv, const ProcOptions *opt, char **ret_out, si
         int child[3] = { -1, -1, -1 };
         Pipes p = { .in = -1, .out = -1, .err = -1, .input = o->input, .input_left = o->input_len };
         p.limit = o->output_limit ? o->output_limit : 16u << 20;
-        int pipes[2], r = 0;
         pid_t pid = -1;
-        /* Descriptors from 3 upwards, so that dup2 in the child never meets its own target. */
-        if (o->input && pipe2(pipes, O_CLOEXEC) == 0) {
-                child[0] = pipes[0];
-                p.in = pipes[1];
-                fcntl(p.in, F_SETFL, O_NONBLOCK);
-        } else {
-                child[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        }
-        if (ret_out && pipe2(pipes, O_CLOEXEC) == 0) {
-                p.out = pipes[0];
-                child[1] = pipes[1];
-        } else {
-                child[1] = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        }
-        if (pipe2(pipes, O_CLOEXEC) == 0) {
-                p.err = pipes[0];
-                child[2] = pipes[1];
-        }
-        if (child[0] < 0 || child[1] < 0 || child[2] < 0)
-                r = err_set(e, ERR_IO, errno, "pipe");
-        else
+        int r = open_ends(o, ret_out != NULL, child, &p, e);
+        if (r == 0)
                 r = spawn(argv, o, child, &pid, e);
         for (int i = 0; i < 3; i++)
                 if (child[i] >= 0)
                         close(child[i]);
         if (r == 0)
-                r = serve(&p, argv[0], e);
+                r = serve(&p, o, argv[0], e);
         int *ends[] = { &p.in, &p.out, &p.err };
         for (size_t i = 0; i < ARRAY_LEN(ends); i++)
                 if (*ends[i] >= 0)
@@ -206,7 +258,7 @@ int proc_run(const char *const *argv, const ProcOptions *opt, char **ret_out, si
         if (r == 0 && ret_status) {
                 *ret_status = status;
         } else if (r == 0 && status) {
-                const char *why = last_line(&p.errors);
+                const char *why = reason(&p.errors);
                 r = err_set(e, ERR_IO, 0, "%s: exit status %d%s%s", argv[0], status,
                             why ? ": " : "", why ? why : "");
         }

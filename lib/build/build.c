@@ -11,6 +11,7 @@
 #include "lib/build/format.h"
 #include "lib/package/package.h"
 #include "lib/rootfs/assemble.h"
+#include "lib/rootfs/sizereport.h"
 #include "lib/spec/spec.h"
 
 #include <errno.h>
@@ -105,8 +106,10 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
         if (choose_formats(p, e) < 0 || check_output(p, e) < 0 || read_epoch(&p->mtime, e) < 0)
                 return -1;
         struct stat st;
-        if (o->dir && (stat(o->dir, &st) < 0 || !S_ISDIR(st.st_mode)))
-                return err_set(e, ERR_USAGE, errno ? errno : ENOTDIR, "--dir %s", o->dir);
+        if (o->dir && stat(o->dir, &st) < 0)
+                return err_set(e, ERR_USAGE, errno, "--dir %s", o->dir);
+        if (o->dir && !S_ISDIR(st.st_mode))
+                return err_set(e, ERR_USAGE, ENOTDIR, "--dir %s", o->dir);
         _cleanup_free_ char *name = o->name ? xstrdup(o->name) : default_name(o);
         p->prefix = path_join(o->dir, name);
         const Arch *arch = o->arch ? arch_find(o->arch) : NULL;
@@ -178,6 +181,17 @@ static int print_dry_run(const Spec *spec, Err *e) {
         return fd_write_all(STDOUT_FILENO, out.data, out.len, "stdout", e);
 }
 
+/* stdout may be the image. */
+static int write_size_report(const Tree *tree, const char *path, Err *e) {
+        _cleanup_buf_ Buf out = { 0 };
+        if (str_eq(path, "-")) {
+                sizereport_text(tree, &out);
+                return fd_write_all(STDERR_FILENO, out.data, out.len, "stderr", e);
+        }
+        sizereport_json(tree, &out);
+        return file_write(path, out.data, out.len, 0644, e);
+}
+
 static int write_outputs(const Plan *p, Cache *cache, const Rootfs *rootfs, Err *e) {
         FormatJob job = { .tree = rootfs_tree(rootfs),
                           .cache = cache,
@@ -213,6 +227,8 @@ static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec
         if (assemble(spec, &a, &rootfs, e) < 0)
                 return -1;
         int r = write_outputs(p, cache, rootfs, e);
+        if (r == 0 && p->o->size_report)
+                r = write_size_report(rootfs_tree(rootfs), p->o->size_report, e);
         rootfs_free(rootfs);
         return r;
 }

@@ -1,5 +1,6 @@
 /* format.c - see format.h.  Names and suffixes are those of yaml.md 19.3. */
 #include "lib/build/format.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -8,18 +9,51 @@
 #include "lib/fs/gzip.h"
 #include "lib/fs/tar.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 enum { GZIP_LEVEL = 6 };
 
 /* --- what every format needs
  * ------------------------------------------------------------------------- */
+
+/* A pipe or a device is written to as it is: there is nothing that could appear whole. */
+static bool is_device(const char *path) {
+        struct stat st;
+        return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+static int open_device(FormatJob *job, Sink **ret, Err *e) {
+        job->device = open(job->output, O_WRONLY | O_CLOEXEC);
+        if (job->device < 0) {
+                job->device = 0;
+                return err_set(e, ERR_IO, errno, "%s", job->output);
+        }
+        *ret = sink_fd(job->device, job->output);
+        return 0;
+}
+
+/* Leftovers of builds that were killed while they wrote the same output. */
+static void sweep(const char *path) {
+        const char *name = path_base(path);
+        _cleanup_free_ char *dir = name == path ? xstrdup(".") : xstrndup(path, (size_t)(name - path));
+        file_tmp_sweep(dir, name);
+}
 
 /* Opens PREFIX + suffix, or --o; the sink belongs to the job. */
 static int open_output(FormatJob *job, const char *suffix, Sink **ret, Err *e) {
         _cleanup_free_ char *path =
                 job->output ? xstrdup(job->output) : xasprintf("%s%s", job->prefix, suffix);
         Sink *s = NULL;
-        if (sink_file(path, 0644, &s, e) < 0)
-                return -1;
+        if (job->output && is_device(path)) {
+                if (open_device(job, &s, e) < 0)
+                        return -1;
+        } else {
+                sweep(path);
+                if (sink_file(path, 0644, &s, e) < 0)
+                        return -1;
+        }
         log_info("  %s", path);
         *vec_push(job->sinks, job->n_sinks, job->cap_sinks) = s;
         *ret = s;
@@ -42,6 +76,8 @@ void format_job_done(FormatJob *job) {
                 free(job->stale[i]);
         free(job->sinks);
         free(job->stale);
+        if (job->device)
+                close(job->device);
 }
 
 /* The kernel's parts stand in the tree as boot/...; the last one of a name wins (yaml.md 19.2).
@@ -55,12 +91,25 @@ static Content boot_part(const Tree *t, const char *name) {
         return (Content){ 0 };
 }
 
+/* Bytes of all contents, for a percentage; links to the same content count once more each. */
+static uint64_t tree_bytes(const Tree *t) {
+        uint64_t sum = 0;
+        for (size_t i = 0; i < tree_count(t); i++)
+                sum += tree_entry(t, i)->content.size;
+        return sum;
+}
+
 static int write_cpio_gzip(const FormatJob *job, Sink *out, Err *e) {
         _cleanup_sink_ Sink *gz = NULL;
-        if (gzip_sink(out, job->cache, GZIP_LEVEL, &gz, e) < 0 ||
-            cpio_write_tree(gz, job->tree, e) < 0 || sink_finish(gz, e) < 0)
+        if (gzip_sink(out, job->cache, GZIP_LEVEL, &gz, e) < 0)
                 return err_wrap(e, "initrd");
-        return 0;
+        Progress *progress = progress_start("compress initrd", tree_bytes(job->tree));
+        gzip_set_progress(gz, progress);
+        int r = cpio_write_tree(gz, job->tree, e);
+        if (r == 0)
+                r = sink_finish(gz, e);
+        progress_end(progress);
+        return r < 0 ? err_wrap(e, "initrd") : 0;
 }
 
 /* --- tar

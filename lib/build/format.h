@@ -21,6 +21,7 @@ typedef struct FormatJob {
         int64_t mtime;
         Sink **sinks; /* complete, waiting for format_job_commit */
         size_t n_sinks, cap_sinks;
+        int device;   /* descriptor of an --o that is a pipe or a device; 0: it is a file */
         char **stale; /* files of an earlier build that this one does not have */
         size_t n_stale, cap_stale;
 } FormatJob;

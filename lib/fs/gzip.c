@@ -5,6 +5,7 @@
  * of the blob, offset, length) and from literal bytes, never by reading file contents. That is why
  * a warm build does not touch the layers at all. */
 #include "lib/fs/gzip.h"
+#include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/base/pool.h"
 #include "lib/base/str.h"
@@ -19,9 +20,12 @@ enum {
                                 memory */
         OWN_PIECE = 1 << 18, /* contents from this size on get pieces of their own, shared by all
                                 images */
+        /* magic 8, input size 8, output size 8, CRC-32 of the input 4, CRC-32 of this and the body
+         */
         PIECE_HEADER = 32,
+        CHECK_CHUNK = 1 << 16,
 };
-static const char piece_magic[8] = "LKDEFL1";
+static const char piece_magic[8] = "LKDEFL2";
 
 typedef struct Part { /* literal bytes of the piece's buffer, or a reference */
         size_t at;
@@ -51,6 +55,7 @@ typedef struct GzipSink {
         Piece *piece; /* the one being filled */
         uint32_t crc;
         uint64_t size;
+        Progress *progress; /* borrowed */
 } GzipSink;
 
 static Piece *piece_new(const GzipSink *g) {
@@ -106,17 +111,33 @@ static uint64_t get_le(const unsigned char *p, size_t n) {
         return v;
 }
 
-/* A cached piece counts only when its header and its file size agree with what is wanted. */
+/* One read more of bytes that are about to be copied anyway, on the worker's thread. */
+static bool body_ok(int fd, const unsigned char h[PIECE_HEADER], uint64_t size) {
+        _cleanup_free_ unsigned char *chunk = xmalloc(CHECK_CHUNK);
+        uLong crc = crc32(0, h, PIECE_HEADER - 4);
+        for (uint64_t at = 0; at < size;) {
+                size_t n = (size_t)MIN((uint64_t)CHECK_CHUNK, size - at);
+                if (fd_pread(fd, chunk, n, PIECE_HEADER + at, "", NULL) != (int64_t)n)
+                        return false;
+                crc = crc32(crc, chunk, (uInt)n);
+                at += n;
+        }
+        return (uint32_t)crc == (uint32_t)get_le(h + PIECE_HEADER - 4, 4);
+}
+
+/* A cached piece counts only when it is what was written: a damaged one would go into an image
+ * unseen. */
 static bool piece_load(Piece *p, const char *path) {
         _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
         unsigned char h[PIECE_HEADER];
         struct stat st;
         if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, h, sizeof h, 0) != sizeof h)
                 return false;
+        uint64_t out_size = (uint64_t)st.st_size - PIECE_HEADER;
         if (memcmp(h, piece_magic, 8) != 0 || get_le(h + 8, 8) != p->size ||
-            get_le(h + 16, 8) + PIECE_HEADER != (uint64_t)st.st_size)
+            get_le(h + 16, 8) != out_size || !body_ok(fd, h, out_size))
                 return false;
-        p->out_size = get_le(h + 16, 8);
+        p->out_size = out_size;
         p->crc = (uint32_t)get_le(h + 24, 4);
         p->fd = fd_take(&fd);
         return true;
@@ -124,11 +145,13 @@ static bool piece_load(Piece *p, const char *path) {
 
 /* Losing the cached copy (full disk, read-only cache) costs time later, not the build. */
 static void piece_save(const Piece *p, const char *path) {
-        unsigned char h[PIECE_HEADER] = { 0 };
+        unsigned char h[PIECE_HEADER];
         memcpy(h, piece_magic, 8);
         put_le(h + 8, p->size, 8);
         put_le(h + 16, p->out_size, 8);
         put_le(h + 24, p->crc, 4);
+        uLong crc = crc32(crc32(0, h, PIECE_HEADER - 4), p->out, (uInt)p->out_size);
+        put_le(h + PIECE_HEADER - 4, crc, 4);
         _cleanup_sink_ Sink *s = NULL;
         _cleanup_err_ Err ignored = ERR_INIT;
         if (sink_file(path, 0644, &s, &ignored) == 0 && sink_write(s, h, sizeof h, &ignored) == 0 &&
@@ -195,6 +218,7 @@ static int piece_done(void *ctx, void *job, Err *e) {
         Piece *p = job;
         g->crc = (uint32_t)crc32_combine(g->crc, p->crc, (z_off_t)p->size);
         g->size += p->size;
+        progress_add(g->progress, p->size);
         if (p->out)
                 return sink_write(g->out, p->out, p->out_size, e);
         Blob file = { .fd = p->fd, .size = p->out_size + PIECE_HEADER };
@@ -287,6 +311,10 @@ static const SinkOps gzip_ops = {
         .finish = gzip_finish,
         .free = gzip_free,
 };
+
+void gzip_set_progress(Sink *gzip, Progress *p) {
+        ((GzipSink *)gzip)->progress = p;
+}
 
 int gzip_sink(Sink *out, Cache *cache, int level, Sink **ret, Err *e) {
         /* RFC 1952 2.3: deflate, no flags, no time, no extra flags, operating system unknown. */

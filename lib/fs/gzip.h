@@ -8,7 +8,10 @@
 
 #include "lib/base/err.h"
 #include "lib/base/io.h"
+#include "lib/base/log.h"
 #include "lib/oci/cache.h"
 
 /* out stays the caller's and is not finished. cache may be NULL: nothing is cached. */
 int gzip_sink(Sink *out, Cache *cache, int level, Sink **ret, Err *e);
+/* p (may be NULL) counts the input bytes that are done; it outlives the sink's last use. */
+void gzip_set_progress(Sink *gzip, Progress *p);

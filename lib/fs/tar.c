@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MARK_LOCATION "LINUXKIT.location"
+#define MARK_SOURCE   "LINUXKIT.source"
+
 enum { BLOCK = 512 };
 
 /* POSIX.1-2001 pax, ustar header block. */
@@ -98,6 +101,7 @@ static void record_time(Records *r, const char *key, int64_t seconds, uint32_t n
         record_add(r, key, s, n);
 }
 
+/* Keys are unique: readers drop repeated ones. */
 static int compare_records(const void *a, const void *b) {
         return strcmp(((const PaxRecord *)a)->key, ((const PaxRecord *)b)->key);
 }
@@ -131,6 +135,8 @@ static int write_pax(Sink *out, const char *name, Records *r, Err *e) {
                 append_record(&data, &r->items[i]);
         TarHeader h = { .typeflag = 'x' };
         put_text(h.name, sizeof h.name, pax_name(r->arena, name));
+        for (size_t n = strnlen(h.name, sizeof h.name); n && h.name[n - 1] == '/'; n--)
+                h.name[n - 1] = 0; /* a base without any ASCII letter */
         put_octal(h.mode, sizeof h.mode, 0);
         put_octal(h.uid, sizeof h.uid, 0);
         put_octal(h.gid, sizeof h.gid, 0);
@@ -179,11 +185,16 @@ static void fill_header(TarHeader *h, Records *r, const Entry *entry, uint64_t s
         put_octal(h->devmajor, sizeof h->devmajor, entry->dev_major);
         put_octal(h->devminor, sizeof h->devminor, entry->dev_minor);
         if (entry->location)
-                record_text(r, "LINUXKIT.location", entry->location);
+                record_text(r, MARK_LOCATION, entry->location);
         if (entry->source)
-                record_text(r, "LINUXKIT.source", entry->source);
-        for (size_t i = 0; i < entry->n_pax; i++)
-                record_add(r, entry->pax[i].key, entry->pax[i].value, entry->pax[i].value_len);
+                record_text(r, MARK_SOURCE, entry->source);
+        for (size_t i = 0; i < entry->n_pax; i++) {
+                const PaxRecord *p = &entry->pax[i];
+                /* Our marks replace those of an image that was made from another tree. */
+                if (!(entry->location && str_eq(p->key, MARK_LOCATION)) &&
+                    !(entry->source && str_eq(p->key, MARK_SOURCE)))
+                        record_add(r, p->key, p->value, p->value_len);
+        }
         put_checksum(h);
 }
 

@@ -1,7 +1,7 @@
 /* cache.c - the cache's files: layout, blobs, derived data.  Names are cache_index.c.
  *
- * A temporary file is kept under an flock by its writer, so a file that can be locked has lost its
- * writer and is swept away; process ids would lie between containers that share a cache. */
+ * A temporary file is kept under an flock by its writer (file_tmp_open), so a file that can be
+ * locked has lost its writer and is swept away. */
 #include "lib/oci/cache.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -21,8 +21,6 @@
         "{\n   \"schemaVersion\": 2,\n"                                    \
         "   \"mediaType\": \"application/vnd.oci.image.index.v1+json\",\n" \
         "   \"manifests\": []\n}"
-
-enum { SWEEP_AGE = 60 }; /* seconds: between making a temporary file and locking it */
 
 struct Cache {
         char *dir;
@@ -95,49 +93,18 @@ const char *cache_dir(const Cache *c) {
         return c->dir;
 }
 
-int cache_hold(Cache *c, Err *e) {
-        _cleanup_free_ char *path = path_join(c->dir, ".in-use");
-        _cleanup_fd_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0)
-                return err_set(e, ERR_IO, errno, "%s", path);
-        struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
-        while (fcntl(fd, F_OFD_SETLKW, &lock) < 0)
-                if (errno != EINTR)
-                        return err_set(e, ERR_IO, errno, "lock %s", path);
-        return fd_take(&fd);
-}
-
 /* --- leftovers ----------------------------------------------------------------------------- */
-
-static void sweep_file(int dirfd, const char *name) {
-        struct stat st;
-        _cleanup_fd_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-                return;
-        if (time(NULL) - st.st_mtime < SWEEP_AGE || flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return;
-        if (unlinkat(dirfd, name, 0) == 0)
-                log_debug("removed %s, left over by an interrupted process", name);
-}
-
-static void sweep_dir(const char *path) {
-        DIR *d = opendir(path);
-        if (!d)
-                return;
-        for (struct dirent *de; (de = readdir(d));)
-                if (strstr(de->d_name, ".tmp-"))
-                        sweep_file(dirfd(d), de->d_name);
-        closedir(d);
-}
 
 /* Once per open cache, before the first new file. */
 static void sweep(Cache *c) {
         if (atomic_flag_test_and_set(&c->swept))
                 return;
         _cleanup_free_ char *layers = path_join(c->dir, "derived/layers");
-        sweep_dir(c->dir);
-        sweep_dir(c->blobs);
-        sweep_dir(layers);
+        _cleanup_free_ char *pieces = path_join(c->dir, "derived/deflate");
+        file_tmp_sweep(c->dir, "");
+        file_tmp_sweep(c->blobs, "");
+        file_tmp_sweep(layers, "");
+        file_tmp_sweep(pieces, "");
 }
 
 /* --- blobs --------------------------------------------------------------------------------- */
@@ -286,7 +253,6 @@ int cache_blob_sink(Cache *c, const Descriptor *expect, Descriptor *ret, Sink **
         int fd = file_tmp_open(path, 0644, &tmp, e);
         if (fd < 0)
                 return -1;
-        flock(fd, LOCK_EX | LOCK_NB);
         BlobSink *b = xcalloc(1, sizeof *b);
         b->base.ops = &blob_ops;
         b->cache = c;

@@ -21,8 +21,9 @@ enum { INDEX_LIMIT = 64 << 20 };
  * other threads, and closing another descriptor of the file does not drop it. */
 static int lock_file(Cache *c, const char *name, short type, Err *e) {
         _cleanup_free_ char *path = path_join(cache_dir(c), name);
-        int flags = type == F_RDLCK ? O_RDONLY : O_RDWR | O_CREAT;
-        _cleanup_fd_ int fd = open(path, flags | O_CLOEXEC, 0666);
+        _cleanup_fd_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0 && type == F_RDLCK) /* somebody else's cache: may be read all the same */
+                fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return err_set(e, ERR_IO, errno, "%s", path);
         struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
@@ -30,6 +31,10 @@ static int lock_file(Cache *c, const char *name, short type, Err *e) {
                 if (errno != EINTR)
                         return err_set(e, ERR_IO, errno, "lock %s", path);
         return fd_take(&fd);
+}
+
+int cache_hold(Cache *c, Err *e) {
+        return lock_file(c, ".in-use", F_RDLCK, e);
 }
 
 static int index_parse(const char *path, json_t **ret, Err *e) {

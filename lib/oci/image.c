@@ -5,9 +5,10 @@
 #include "lib/oci/image.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
-#include "lib/base/str.h"
-#include "lib/oci/manifest.h"
 #include "lib/base/ref.h"
+#include "lib/base/str.h"
+#include "lib/oci/attestation.h"
+#include "lib/oci/manifest.h"
 
 #define LABEL "org.mobyproject.config"
 
@@ -75,8 +76,17 @@ static int parse_config(Arena *a, const char *text, size_t n, ImageConfig *ret, 
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-/* The manifest for arch behind the name; the platform of a single manifest is not known yet. */
-static int find_manifest(Cache *c, const Ref *ref, const char *arch, Descriptor *ret,
+/* A name may have any number of them; which is right is for image_attestations to say. */
+static void list_attestations(const Manifest *index, const Digest *subject, Image *i) {
+        i->attestations = arena_alloc(i->arena, index->n_entries * sizeof *i->attestations);
+        for (size_t k = 0; k < index->n_entries; k++)
+                if (attestation_is_about(&index->entries[k], subject))
+                        i->attestations[i->n_attestations++] = index->entries[k].descriptor;
+}
+
+/* The manifest for arch behind the name; the platform of a single manifest is not known yet. image
+ * may be NULL. */
+static int find_manifest(Cache *c, const Ref *ref, const char *arch, Image *image, Descriptor *ret,
                          Manifest *ret_manifest, Err *e) {
         Descriptor d;
         _cleanup_free_ char *text = NULL;
@@ -93,6 +103,8 @@ static int find_manifest(Cache *c, const Ref *ref, const char *arch, Descriptor 
                 if (!entry)
                         return err_set(e, ERR_NOT_FOUND, 0, "the index has no linux/%s", arch);
                 d = entry->descriptor;
+                if (image)
+                        list_attestations(&root, &d.digest, image);
                 free(take(text));
                 if (cache_load_blob(c, &d, MANIFEST_LIMIT, &text, e) < 0 ||
                     manifest_parse(text, d.size, d.digest.text, ret_manifest, e) < 0)
@@ -127,7 +139,7 @@ static int open_parts(Cache *c, const Ref *ref, const char *arch, Image *i, Err 
         _cleanup_manifest_ Manifest m = { 0 };
         _cleanup_free_ char *text = NULL;
         i->ref = arena_strdup(i->arena, ref->text);
-        if (find_manifest(c, ref, arch, &i->manifest, &m, e) < 0 ||
+        if (find_manifest(c, ref, arch, i, &i->manifest, &m, e) < 0 ||
             cache_load_blob(c, &m.config, MANIFEST_LIMIT, &text, e) < 0 ||
             parse_config(i->arena, text, m.config.size, &i->config, e) < 0 ||
             check_platform(i, arch, e) < 0)
@@ -196,7 +208,7 @@ char *image_annotation(Cache *c, const char *ref, const char *arch, const char *
         _cleanup_ref_ Ref r = { 0 };
         _cleanup_manifest_ Manifest m = { 0 };
         Descriptor d;
-        if (ref_parse(ref, &r, NULL) < 0 || find_manifest(c, &r, arch, &d, &m, NULL) < 0)
+        if (ref_parse(ref, &r, NULL) < 0 || find_manifest(c, &r, arch, NULL, &d, &m, NULL) < 0)
                 return NULL;
         const char *value = json_str(json_object_get(m.json, "annotations"), key);
         return value ? xstrdup(value) : NULL;

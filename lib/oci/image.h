@@ -25,6 +25,8 @@ typedef struct Image {
         ImageConfig config;
         Descriptor *layers; /* bottom first */
         size_t n_layers;
+        Descriptor *attestations; /* manifests of the index that are about this image */
+        size_t n_attestations;
 } Image;
 
 typedef struct ImageSource {
@@ -35,16 +37,35 @@ typedef struct ImageSource {
 } ImageSource;
 
 /* Looks ref up in the cache, pulls it when missing or incomplete (yaml.md 6.2), and reads it.
- * All layers of the chosen platform are in the cache afterwards. */
+ * All layers of the chosen platform are in the cache afterwards; its attestations need not be. */
 int image_get(const ImageSource *src, const char *ref, Image **ret, Err *e);
 /* The same from the cache alone; ERR_NOT_FOUND when something is missing. */
 int image_open(Cache *c, const char *ref, const char *arch, Image **ret, Err *e);
 void image_free(Image *i);
 
+#define MEDIA_IN_TOTO  "application/vnd.in-toto+json"
+#define PREDICATE_SPDX "https://spdx.dev/Document"
+
+/* What is read, and fetched, of the statements about one image. */
+enum { IMAGE_MAX_STATEMENTS = 16, IMAGE_STATEMENT_LIMIT = 64 << 20 };
+
+/* The in-toto statements about i with this predicate type (NULL: any; yaml.md 17): *ret is
+ * malloc'ed, *ret_n is 0 when nobody attests anything.  Only what comes with the index is asked;
+ * whether the statements are in the cache is not checked.  ERR_VERIFY and ERR_NOT_FOUND (more than
+ * one attestation manifest, one that is missing or broken) are a reason for a warning only. */
+int image_attestations(Cache *c, const Image *i, const char *predicate, Descriptor **ret,
+                       size_t *ret_n, Err *e);
+
 /* Writes config and manifest for these layers and points ref at an index with one entry per
- * architecture: an existing entry of the same architecture is replaced (pkg.md 5.5). config_json is the complete
- * OCI image config; annotations is a NULL-terminated list key, value, key, value ... for the manifest. */
+ * architecture: an existing entry of the same architecture is replaced (pkg.md 5.5). config_json is
+ * the complete OCI image config; annotations is a NULL-terminated list key, value, key, value ...
+ * for the manifest. */
 int image_store(Cache *c, const char *ref, const char *arch, const char *config_json,
                 const Descriptor *layers, size_t n_layers, const char *const *annotations, Err *e);
+/* The same with an attestation: spdx is an SPDX 2.3 document as JSON text.  It takes the place of
+ * the attestations of the image that is replaced. */
+int image_store_sbom(Cache *c, const char *ref, const char *arch, const char *config_json,
+                     const Descriptor *layers, size_t n_layers, const char *const *annotations,
+                     const char *spdx, Err *e);
 /* Value of an annotation of the manifest of ref for arch in the cache: malloc'ed, or NULL. */
 char *image_annotation(Cache *c, const char *ref, const char *arch, const char *key);

@@ -9,8 +9,8 @@
 #include "lib/oci/tarscan.h"
 #include "lib/oci/unpack.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 struct Layer {
@@ -35,16 +35,36 @@ static int paths_make(Cache *c, const Descriptor *d, Paths *ret, Err *e) {
         return cache_derived_path(c, "layers", index, &ret->index, e);
 }
 
-/* The plain tar: a derived file, or the blob itself when that is what the index was made from. */
-static int open_tar(Cache *c, const Descriptor *d, const Paths *p, const Digest *plain,
-                    uint64_t size) {
+static int64_t mtime_of(const struct stat *st) {
+        return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+/* A file that was touched since it was indexed (a copied or restored cache, or somebody wrote into
+ * it) is read in full once; when it is good its time is put back, so that the next build does not
+ * read it again. */
+static bool tar_is_good(int fd, const PlainTar *tar) {
         struct stat st;
-        _cleanup_fd_ int fd = digest_eq(plain, &d->digest)
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != tar->size)
+                return false;
+        if (mtime_of(&st) == tar->mtime)
+                return true;
+        Digest got;
+        if (hash_fd(fd, &got, NULL, NULL) < 0 || !digest_eq(&got, &tar->digest))
+                return false;
+        const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+                                           { .tv_sec = tar->mtime / 1000000000,
+                                             .tv_nsec = tar->mtime % 1000000000 } };
+        if (futimens(fd, times) < 0)
+                log_debug("%s: its time cannot be restored", tar->digest.text);
+        return true;
+}
+
+/* The plain tar: a derived file, or the blob itself when that is what the index was made from. */
+static int open_tar(Cache *c, const Descriptor *d, const Paths *p, const PlainTar *tar) {
+        _cleanup_fd_ int fd = digest_eq(&tar->digest, &d->digest)
                                       ? cache_open_blob(c, &d->digest, NULL)
                                       : open(p->tar, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
-                return -1;
-        return fd_take(&fd);
+        return fd >= 0 && tar_is_good(fd, tar) ? fd_take(&fd) : -1;
 }
 
 /* NULL: not there or not usable. */
@@ -52,16 +72,15 @@ static Layer *open_ready(Cache *c, const Descriptor *d, const Paths *p) {
         Index *index = index_open(p->index, &d->digest);
         if (!index)
                 return NULL;
-        uint64_t size;
-        const Digest *plain = index_plain(index, &size);
-        int fd = open_tar(c, d, p, plain, size);
+        const PlainTar *tar = index_tar(index);
+        int fd = open_tar(c, d, p, tar);
         if (fd < 0) {
                 index_free(index);
                 return NULL;
         }
         Layer *l = xcalloc(1, sizeof *l);
         l->index = index;
-        l->blob = (Blob){ .id = *plain, .fd = fd, .size = size };
+        l->blob = (Blob){ .id = tar->digest, .fd = fd, .size = tar->size };
         return l;
 }
 
@@ -74,7 +93,11 @@ static int make_index(const Descriptor *d, const Paths *p, const Blob *tar, Err 
         Content all = { .blob = tar, .size = tar->size };
         if (tarscan_run(&all, false, add_entry, w, e) < 0)
                 return -1;
-        return index_writer_finish(w, p->index, &d->digest, &tar->id, tar->size, e);
+        struct stat st;
+        if (fstat(tar->fd, &st) < 0)
+                return err_set(e, ERR_IO, errno, "%s", p->tar);
+        PlainTar plain = { .digest = tar->id, .size = tar->size, .mtime = mtime_of(&st) };
+        return index_writer_finish(w, p->index, &d->digest, &plain, e);
 }
 
 static int derive_plain(int blob, const Descriptor *d, const Paths *p, Err *e) {
@@ -89,7 +112,6 @@ static int derive_unpacked(int blob, const Descriptor *d, const Paths *p, Err *e
         _cleanup_fd_ int fd = file_tmp_open(p->tar, 0644, &tmp, e);
         if (fd < 0)
                 return -1;
-        flock(fd, LOCK_EX | LOCK_NB); /* see cache.c: not a leftover while we live */
         Blob tar = { .fd = fd };
         if (unpack_run(blob, d, fd, p->tar, &tar.id, &tar.size, e) < 0 ||
             file_tmp_commit(fd, tmp, p->tar, e) < 0) {
@@ -157,10 +179,6 @@ size_t layer_count(const Layer *l) {
 
 void layer_entry(const Layer *l, size_t i, Entry *ret) {
         index_entry(l->index, i, &l->blob, ret);
-}
-
-const Blob *layer_blob(const Layer *l) {
-        return &l->blob;
 }
 
 int layer_scan_tar(const Content *c, bool raw_names,

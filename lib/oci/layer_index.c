@@ -8,11 +8,12 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #define MAGIC "LKLAYER\n"
 
 enum {
-        VERSION = 1,
+        VERSION = 2,
         HEADER_SIZE = 256,
         ENTRY_SIZE = 72,
         PAX_SIZE = 12,
@@ -24,8 +25,10 @@ enum {
         H_PAX = 24,
         H_STRINGS = 32,
         H_PLAIN_SIZE = 40,
+        H_PLAIN_MTIME = 48,
         H_LAYER = 64,
         H_PLAIN = 160,
+        H_CRC = 252, /* of the file without these four bytes */
 
         /* offsets in an entry */
         E_OFFSET = 0,
@@ -164,17 +167,24 @@ static int write_all(IndexWriter *w, int fd, const char *path, const unsigned ch
         return fd_write_all(fd, w->strings.data, w->strings.len, path, e);
 }
 
-int index_writer_finish(IndexWriter *w, const char *path, const Digest *layer, const Digest *plain,
-                        uint64_t plain_size, Err *e) {
+int index_writer_finish(IndexWriter *w, const char *path, const Digest *layer, const PlainTar *tar,
+                        Err *e) {
         unsigned char header[HEADER_SIZE] = { 0 };
         memcpy(header, MAGIC, strlen(MAGIC));
         put_le32(header + H_VERSION, VERSION);
         put_le64(header + H_ENTRIES, w->n_entries);
         put_le64(header + H_PAX, w->n_pax);
         put_le64(header + H_STRINGS, w->strings.len);
-        put_le64(header + H_PLAIN_SIZE, plain_size);
+        put_le64(header + H_PLAIN_SIZE, tar->size);
+        put_le64(header + H_PLAIN_MTIME, (uint64_t)tar->mtime);
         memcpy(header + H_LAYER, layer->text, strlen(layer->text));
-        memcpy(header + H_PLAIN, plain->text, strlen(plain->text));
+        memcpy(header + H_PLAIN, tar->digest.text, strlen(tar->digest.text));
+        uLong crc = crc32_z(0, header, H_CRC);
+        const Buf *parts[] = { &w->entries, &w->pax, &w->strings };
+        for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+                if (parts[i]->len) /* a NULL buffer would start the sum anew */
+                        crc = crc32_z(crc, (const unsigned char *)parts[i]->data, parts[i]->len);
+        put_le32(header + H_CRC, (uint32_t)crc);
 
         _cleanup_free_ char *tmp = NULL;
         _cleanup_fd_ int fd = file_tmp_open(path, 0644, &tmp, e);
@@ -195,8 +205,7 @@ struct Index {
         const unsigned char *entries;
         const char *strings;
         size_t n;
-        Digest plain;
-        uint64_t plain_size;
+        PlainTar tar;
         PaxRecord *pax;
 };
 
@@ -220,8 +229,11 @@ static bool check(Index *x, const Digest *layer) {
         if (x->map_size < HEADER_SIZE || memcmp(h, MAGIC, strlen(MAGIC)) != 0 ||
             get_le32(h + H_VERSION) != VERSION ||
             memcmp(h + H_LAYER, layer->text, strlen(layer->text) + 1) != 0 ||
-            !memchr(h + H_PLAIN, 0, sizeof x->plain.text) ||
-            !digest_parse((const char *)h + H_PLAIN, &x->plain))
+            !memchr(h + H_PLAIN, 0, sizeof x->tar.digest.text) ||
+            !digest_parse((const char *)h + H_PLAIN, &x->tar.digest))
+                return false;
+        uLong crc = crc32_z(crc32_z(0, h, H_CRC), h + HEADER_SIZE, x->map_size - HEADER_SIZE);
+        if (get_le32(h + H_CRC) != (uint32_t)crc)
                 return false;
         uint64_t n = get_le64(h + H_ENTRIES), n_pax = get_le64(h + H_PAX),
                  n_strings = get_le64(h + H_STRINGS);
@@ -230,13 +242,14 @@ static bool check(Index *x, const Digest *layer) {
                 return false;
         const unsigned char *pax = h + HEADER_SIZE + n * ENTRY_SIZE;
         x->n = n;
-        x->plain_size = get_le64(h + H_PLAIN_SIZE);
+        x->tar.size = get_le64(h + H_PLAIN_SIZE);
+        x->tar.mtime = (int64_t)get_le64(h + H_PLAIN_MTIME);
         x->entries = h + HEADER_SIZE;
         x->strings = (const char *)pax + n_pax * PAX_SIZE;
         if (x->strings[0] != 0 || x->strings[n_strings - 1] != 0)
                 return false;
         for (size_t i = 0; i < n; i++)
-                if (!entry_ok(x->entries + i * ENTRY_SIZE, x->plain_size, n_pax, n_strings))
+                if (!entry_ok(x->entries + i * ENTRY_SIZE, x->tar.size, n_pax, n_strings))
                         return false;
         x->pax = xcalloc(n_pax, sizeof *x->pax);
         for (size_t i = 0; i < n_pax; i++, pax += PAX_SIZE) {
@@ -281,9 +294,8 @@ size_t index_count(const Index *x) {
         return x->n;
 }
 
-const Digest *index_plain(const Index *x, uint64_t *ret_size) {
-        *ret_size = x->plain_size;
-        return &x->plain;
+const PlainTar *index_tar(const Index *x) {
+        return &x->tar;
 }
 
 void index_entry(const Index *x, size_t i, const Blob *blob, Entry *ret) {

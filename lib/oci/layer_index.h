@@ -4,8 +4,8 @@
  *   header 256 | entries 72 each | pax records 12 each | strings, each NUL-terminated
  *
  * The pool starts and ends with a NUL, so every offset inside it is a terminated string and 0 is
- * the empty one.  All other numbers are checked when the file is opened; a file that does not hold
- * together is treated like one that does not exist. */
+ * the empty one.  The header holds a CRC-32 of the whole file, and all numbers are checked when it
+ * is opened; a file that does not hold together is treated like one that does not exist. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +15,14 @@
 #include "lib/base/err.h"
 #include "lib/base/hash.h"
 
+/* The plain tar that an index speaks of. */
+typedef struct PlainTar {
+        Digest digest;
+        uint64_t size;
+        int64_t mtime; /* of the file in the cache, nanoseconds: tells whether it was touched since
+                        */
+} PlainTar;
+
 /* --- writing ------------------------------------------------------------------------------- */
 
 typedef struct IndexWriter IndexWriter;
@@ -23,10 +31,9 @@ IndexWriter *index_writer_new(void);
 void index_writer_free(IndexWriter *w);
 /* Takes over one entry; its content must point into the layer's tar. */
 int index_writer_add(IndexWriter *w, const Entry *entry, Err *e);
-/* Writes the file atomically.  layer: digest of the blob as it stands in the cache; plain,
- * plain_size: of the tar. */
-int index_writer_finish(IndexWriter *w, const char *path, const Digest *layer, const Digest *plain,
-                        uint64_t plain_size, Err *e);
+/* Writes the file atomically.  layer: digest of the blob as it stands in the cache. */
+int index_writer_finish(IndexWriter *w, const char *path, const Digest *layer, const PlainTar *tar,
+                        Err *e);
 
 static inline void cleanup_index_writer_fn(IndexWriter **w) {
         index_writer_free(*w);
@@ -41,6 +48,6 @@ typedef struct Index Index;
 Index *index_open(const char *path, const Digest *layer);
 void index_free(Index *x);
 size_t index_count(const Index *x);
-const Digest *index_plain(const Index *x, uint64_t *ret_size);
+const PlainTar *index_tar(const Index *x);
 /* Entry i (checked by the caller) with its content in blob. */
 void index_entry(const Index *x, size_t i, const Blob *blob, Entry *ret);

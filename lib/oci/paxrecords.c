@@ -7,7 +7,8 @@
 #define SCHILY_XATTR     "SCHILY.xattr."
 #define LIBARCHIVE_XATTR "LIBARCHIVE.xattr."
 
-bool pax_time(const char *text, int64_t *ret_sec, uint32_t *ret_nsec) {
+/* Seconds rounded down and nanoseconds of the rest; further digits are dropped. */
+static bool pax_time(const char *text, int64_t *ret_sec, uint32_t *ret_nsec) {
         bool negative = *text == '-';
         const char *dot = strchrnul(text, '.');
         _cleanup_free_ char *whole = xstrndup(text + negative, (size_t)(dot - text) - negative);

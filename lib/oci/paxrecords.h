@@ -31,7 +31,3 @@ void pax_add_number(PaxRecords *p, const char *key, int64_t v);
 void pax_sort(PaxRecords *p);
 void pax_clear(PaxRecords *p);
 void pax_done(PaxRecords *p);
-
-/* "1500000000.25", "-1.5": seconds rounded down and nanoseconds of the rest; further digits are
- * dropped. */
-bool pax_time(const char *text, int64_t *ret_sec, uint32_t *ret_nsec);

@@ -1,17 +1,25 @@
 /* registry.c - pulling: which objects an image needs, and in which order they may enter the cache.
  *
  * The name is set last, so an interrupted pull leaves blobs that the next one finds, never a name
- * with holes.  How a single object is asked for is session.c. */
+ * with holes.  Attestations are the exception: they come along when they can, and are warned about
+ * when not.  How a single object is asked for is session.c. */
 #include "lib/oci/registry.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/pool.h"
-#include "lib/base/str.h"
-#include "lib/oci/manifest.h"
 #include "lib/base/ref.h"
+#include "lib/base/str.h"
+#include "lib/oci/attestation.h"
+#include "lib/oci/manifest.h"
 #include "lib/oci/session.h"
 
 enum { PARALLEL = 4 };
+
+/* A part of an attestation: wanted, not needed. */
+typedef struct Extra {
+        Descriptor descriptor;
+        bool ours; /* about the image that is pulled: worth a warning */
+} Extra;
 
 typedef struct Pull {
         Cache *cache;
@@ -19,6 +27,9 @@ typedef struct Pull {
         const char *arch;
         Descriptor *blobs; /* configs and layers that are wanted */
         size_t n_blobs, cap_blobs;
+        Extra *extras;
+        size_t n_extras, cap_extras;
+        const char *name; /* for messages */
         const Manifest *index;
         Progress *progress;
 } Pull;
@@ -55,6 +66,58 @@ static int want_image(Pull *p, const Manifest *m, bool layers, Err *e) {
         return 0;
 }
 
+/* --- attestations -------------------------------------------------------------------------- */
+
+static void complain(const Pull *p, bool ours, const char *why) {
+        if (ours)
+                log_warn("image %s: attestation: %s", p->name, why);
+        else
+                log_debug("image %s: attestation for another architecture: %s", p->name, why);
+}
+
+static void want_extra(Pull *p, const Descriptor *d, bool ours, uint64_t limit) {
+        if (d->size > limit) {
+                _cleanup_free_ char *why = xasprintf("%s has more than %llu bytes", d->digest.text,
+                                                     (unsigned long long)limit);
+                complain(p, ours, why);
+        } else if (!cache_has_blob(p->cache, &d->digest, d->size)) {
+                *vec_push(p->extras, p->n_extras, p->cap_extras) = (Extra){ *d, ours };
+        }
+}
+
+/* The reference looks for the config of every attestation; the statements of other architectures
+ * nobody asks for. */
+static void want_attestation(Pull *p, const Manifest *m, bool ours) {
+        size_t n = 0;
+        want_extra(p, &m->config, ours, MANIFEST_LIMIT);
+        for (size_t i = 0; ours && i < m->n_layers && n < IMAGE_MAX_STATEMENTS; i++) {
+                if (!str_eq(m->layers[i].media_type, MEDIA_IN_TOTO))
+                        continue;
+                want_extra(p, &m->layers[i], ours, IMAGE_STATEMENT_LIMIT);
+                n++;
+        }
+}
+
+/* Only an interruption stops the pull. */
+static int pass_over(const Pull *p, bool ours, Err *why, Err *e) {
+        if (why->kind == ERR_CANCELLED) {
+                err_move(e, why);
+                return -1;
+        }
+        complain(p, ours, why->text);
+        err_clear(why);
+        return 0;
+}
+
+static int fetch_extra(void *ctx, size_t i, Err *e) {
+        Pull *p = ctx;
+        Err why = ERR_INIT;
+        const Extra *x = &p->extras[i];
+        if (session_blob(p->session, p->cache, &x->descriptor, NULL, &why) == 0)
+                return 0;
+        return pass_over(p, x->ours, &why, e);
+}
+
 /* --- the images of an index ---------------------------------------------------------------- */
 
 /* Only the wanted platform must be complete: registries keep indexes whose other children are gone.
@@ -64,13 +127,17 @@ static int fetch_child(void *ctx, size_t i, Err *e) {
         const ManifestEntry *entry = &p->index->entries[i];
         const Descriptor *d = &entry->descriptor;
         _cleanup_free_ char *text = NULL;
+        const ManifestEntry *chosen = manifest_choose(p->index, p->arch);
         Err ignored = ERR_INIT;
         if (cache_load_blob(p->cache, d, MANIFEST_LIMIT, &text, NULL) == 0)
                 return 0;
         Descriptor got;
         if (session_manifest(p->session, p->cache, d->digest.text, d, &got, &text, &ignored) == 0)
                 return 0;
-        if (ignored.kind == ERR_NOT_FOUND && entry != manifest_choose(p->index, p->arch)) {
+        if (entry != chosen && attestation_is_about(entry, NULL))
+                return pass_over(p, attestation_is_about(entry, &chosen->descriptor.digest),
+                                 &ignored, e);
+        if (ignored.kind == ERR_NOT_FOUND && entry != chosen) {
                 log_debug("%s is not in the registry", d->digest.text);
                 err_clear(&ignored);
                 return 0;
@@ -99,6 +166,12 @@ static int want_index(Pull *p, const char *name, Err *e) {
                     manifest_parse(text, d->size, d->digest.text, &m, wanted ? e : NULL) < 0) {
                         if (wanted)
                                 return -1;
+                        continue;
+                }
+                if (!wanted && !m.is_index && attestation_is_about(&index->entries[i], NULL)) {
+                        want_attestation(p, &m,
+                                         attestation_is_about(&index->entries[i],
+                                                              &chosen->descriptor.digest));
                         continue;
                 }
                 if (m.is_index) {
@@ -131,7 +204,7 @@ static int fetch_blobs(Pull *p, const char *name, Err *e) {
         int r = pool_run(p->n_blobs, PARALLEL, fetch_blob, p, e);
         progress_end(p->progress);
         p->progress = NULL;
-        return r;
+        return r < 0 ? -1 : pool_run(p->n_extras, PARALLEL, fetch_extra, p, e);
 }
 
 static int pull(Pull *p, const Ref *ref, Err *e) {
@@ -158,7 +231,7 @@ int registry_pull(Cache *c, const RegistryOptions *o, const char *ref, const cha
         if (ref_parse(ref, &r, e) < 0)
                 return -1;
         _cleanup_fd_ int hold = cache_hold(c, e);
-        Pull p = { .cache = c, .arch = arch };
+        Pull p = { .cache = c, .arch = arch, .name = r.text };
         int result = hold < 0 ? -1 : session_new(r.host, r.repo, o, &p.session, e);
         if (result == 0)
                 result = pull(&p, &r, e);
@@ -166,5 +239,6 @@ int registry_pull(Cache *c, const RegistryOptions *o, const char *ref, const cha
                 err_wrap(e, "pull %s", r.text);
         session_free(p.session);
         free(p.blobs);
+        free(p.extras);
         return result;
 }

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/hash.h"
 #include "lib/base/file.h"
+#include "lib/base/hash.h"
 #include "lib/base/log.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
@@ -167,9 +167,10 @@ typedef struct Record {
         char *name, *version, *sha256;
 } Record;
 
-/* A package that two components of the suite offer comes twice. */
+/* A package that two components of the suite offer comes twice.  What could not stand in a lock file
+ * (the SHA-256 becomes a file name) is as good as not there. */
 static void record_end(Record *r, LockSection *out) {
-        if (r->name && r->version && r->sha256 && strlen(r->sha256) == 64 &&
+        if (r->name && r->version && r->sha256 && lock_words_ok(r->name, r->version, r->sha256) &&
             !lock_section_find(out, r->name))
                 lock_section_add(out, r->name, r->version, r->sha256);
         free(r->name);
@@ -420,9 +421,7 @@ static int fetch(Apt *a, const LockEntry *const *entries, size_t n, const char *
                 args_add(&args, words.v[i]);
         args_add(&args, NULL);
 
-        const ProcOptions o = { .cwd = from, .env = (const char *const *)a->env };
-
-        if (proc_run(args.v, &o, NULL, NULL, NULL, e) < 0) {
+        if (apt_fetch(a, args.v, "Debian packages", from, from, e) < 0) {
                 if (e && e->kind == ERR_IO)
                         e->kind = ERR_NETWORK;
                 return err_wrap(e, "download");

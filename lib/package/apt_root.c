@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "lib/base/file.h"
@@ -22,6 +23,8 @@
 enum {
         LISTS_AGE = 3600,       /* seconds before package lists are fetched again */
         CONFIG_LIMIT = 1 << 20, /* bytes of one file below /etc/apt */
+        SPACE_NEEDED = 1 << 16, /* bytes; a file system with less is full */
+        PATIENCE = 6,           /* ticks of half a second */
 };
 
 void apt_root_leave(Apt **a) {
@@ -29,14 +32,70 @@ void apt_root_leave(Apt **a) {
         (*a)->lock = -1;
 }
 
-int apt_run(Apt *a, const char *const *argv, char **ret_out, Err *e) {
-        const ProcOptions o = { .env = (const char *const *)a->env, .output_limit = 64 << 20 };
-
-        if (proc_run(argv, &o, ret_out, NULL, NULL, e) == 0)
+static int run(const char *const *argv, const ProcOptions *o, char **ret_out, Err *e) {
+        if (proc_run(argv, o, ret_out, NULL, NULL, e) == 0)
                 return 0;
         if (e && e->kind == ERR_NOT_FOUND)
                 err_hint(e, "Debian packages are resolved by apt, which this machine lacks");
         return -1;
+}
+
+int apt_run(Apt *a, const char *const *argv, char **ret_out, Err *e) {
+        const ProcOptions o = { .env = (const char *const *)a->env, .output_limit = 64 << 20 };
+
+        return run(argv, &o, ret_out, e);
+}
+
+/* --- fetching ------------------------------------------------------------------------------ */
+
+typedef struct Watch {
+        const char *dir;
+        uint64_t seen;
+        unsigned quiet; /* ticks since anything grew */
+        Progress *progress;
+} Watch;
+
+/* On a full disk apt hangs, or names any reason but this one. */
+static int check_space(const char *dir, Err *e) {
+        struct statvfs fs;
+
+        if (statvfs(dir, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize >= SPACE_NEEDED)
+                return 0;
+        return err_set(e, ERR_IO, ENOSPC, "%s", dir);
+}
+
+/* apt tells nobody how far it is, but its files grow. One that was complete and moved away makes
+ * the sum smaller; then the line stands still for a moment. */
+static int watch_tick(void *ctx, Err *e) {
+        Watch *w = ctx;
+        DIR *d = opendir(w->dir);
+        uint64_t sum = 0;
+        struct stat st;
+
+        if (!d)
+                return 0;
+        for (struct dirent *de; (de = readdir(d));)
+                if (fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    S_ISREG(st.st_mode))
+                        sum += (uint64_t)st.st_size;
+        closedir(d);
+        w->quiet = sum > w->seen ? 0 : w->quiet + 1;
+        progress_add(w->progress, sum > w->seen ? sum - w->seen : 0);
+        w->seen = MAX(sum, w->seen);
+        return w->quiet < PATIENCE ? 0 : check_space(w->dir, e);
+}
+
+int apt_fetch(Apt *a, const char *const *argv, const char *what, const char *watch, const char *cwd,
+              Err *e) {
+        Watch w = { .dir = watch, .progress = progress_start(what, 0) };
+        const ProcOptions o = { .env = (const char *const *)a->env,
+                                .cwd = cwd,
+                                .tick = watch_tick,
+                                .tick_ctx = &w };
+        int r = run(argv, &o, NULL, e);
+
+        progress_end(w.progress);
+        return r < 0 && check_space(watch, NULL) < 0 ? check_space(watch, e) : r;
 }
 
 /* --- sources and configuration ------------------------------------------------------------- */
@@ -205,14 +264,17 @@ int apt_root_fetch_lists(Apt *a, Err *e) {
         const char *const argv[] = { "apt-get", "-qq", "-o", "APT::Update::Error-Mode=any",
                                      "update",  NULL };
         _cleanup_free_ char *stamp = path_join(a->dir, "updated");
+        _cleanup_free_ char *lists = path_join(a->dir, "state/lists/partial");
 
         if (a->fresh)
                 return 0;
         log_info("fetching the package lists of %s for %s", a->suite, a->arch);
-        if (apt_run(a, argv, NULL, e) < 0) {
+        if (apt_fetch(a, argv, "package lists", lists, NULL, e) < 0) {
+                err_wrap(e, "package lists of %s for %s", a->suite, a->arch);
+                if (e && e->errnum == ENOSPC)
+                        return -1;
                 if (e && e->kind == ERR_IO)
                         e->kind = ERR_NETWORK;
-                err_wrap(e, "package lists of %s for %s", a->suite, a->arch);
                 return err_hint(e,
                                 "check the network, the proxy and the apt sources of this machine");
         }

@@ -189,6 +189,7 @@ static int satisfy(Closure *c, const Need *need) {
                         if (stage_add(c->s, *path, entry, c->e) < 0 ||
                             follow(c, entry, need->by) < 0)
                                 return -1;
+                        debs_note(c->d, entry);
                         return 1;
                 }
         }

@@ -12,7 +12,7 @@
 #include "lib/base/str.h"
 #include "lib/package/spool.h"
 
-enum { MAX_ENTRIES = 1 << 20 };
+enum { MAX_ENTRIES = 1 << 20, CONTROL_LIMIT = 1 << 20 };
 #define MAX_BYTES \
         (UINT64_C(32) << 30) /* a package that unpacks to more is an attack or a mistake */
 
@@ -22,6 +22,7 @@ struct Deb {
         Entry *entries;
         size_t n, cap;
         size_t *by_name; /* indices, sorted by name */
+        DebControl control;
 };
 
 static void cleanup_archive_fn(struct archive **a) {
@@ -76,6 +77,14 @@ const Entry *deb_find(const Deb *d, const char *name) {
                         lo = mid + 1;
         }
         return NULL;
+}
+
+bool deb_owns(const Deb *d, const Entry *entry) {
+        return entry >= d->entries && entry < d->entries + d->n;
+}
+
+const DebControl *deb_control(const Deb *d) {
+        return &d->control;
 }
 
 static int archive_err(struct archive *a, Err *e) {
@@ -150,6 +159,25 @@ static const Entry *find_earlier(const Deb *d, const char *name) {
         return NULL;
 }
 
+/* A second name for a file that came before it. */
+static int read_hardlink(Deb *d, const char *name, const char *hardlink, Err *e) {
+        const char *target;
+
+        if (clean_name(d, hardlink, &target, e) < 0)
+                return -1;
+
+        const Entry *other = find_earlier(d, target);
+
+        if (!other || other->type != ENTRY_FILE)
+                return err_set(e, ERR_VERIFY, 0, "\"%s\": hard link to nothing", name);
+
+        Entry entry = *other;
+
+        entry.name = name;
+        *vec_push(d->entries, d->n, d->cap) = entry;
+        return 0;
+}
+
 static int read_entry(Deb *d, struct archive *tar, struct archive_entry *ae, Err *e) {
         Entry entry = { 0 };
         const char *hardlink = archive_entry_hardlink(ae);
@@ -160,25 +188,8 @@ static int read_entry(Deb *d, struct archive *tar, struct archive_entry *ae, Err
                 return 0;
         if (d->n == MAX_ENTRIES)
                 return err_set(e, ERR_VERIFY, 0, "more than %d entries", MAX_ENTRIES);
-        if (hardlink) {
-                const char *target;
-
-                if (clean_name(d, hardlink, &target, e) < 0)
-                        return -1;
-
-                const Entry *other = find_earlier(d, target);
-
-                if (!other || other->type != ENTRY_FILE)
-                        return err_set(e, ERR_VERIFY, 0, "\"%s\": hard link to nothing",
-                                       entry.name);
-
-                const char *name = entry.name;
-
-                entry = *other;
-                entry.name = name;
-                *vec_push(d->entries, d->n, d->cap) = entry;
-                return 0;
-        }
+        if (hardlink)
+                return read_hardlink(d, entry.name, hardlink, e);
         if (entry_type(ae, &entry.type) < 0)
                 return err_set(e, ERR_VERIFY, 0, "\"%s\": neither file, directory nor symlink",
                                entry.name);
@@ -228,15 +239,12 @@ static la_ssize_t inner_read(struct archive *tar, void *ctx, const void **ret) {
         return n;
 }
 
-static int read_data_tar(Deb *d, struct archive *ar, Err *e) {
-        _cleanup_archive_ struct archive *tar = archive_read_new();
-        _cleanup_free_ Inner *in = xcalloc(1, sizeof(*in));
-        struct archive_entry *ae;
-        int r;
+/* Starts reading the tar that the current member of in->ar is. */
+static int open_tar(Inner *in, struct archive **ret, Err *e) {
+        struct archive *tar = *ret = archive_read_new();
 
         if (!tar)
                 return err_set(e, ERR_INTERNAL, ENOMEM, "libarchive");
-        in->ar = ar;
         archive_read_support_format_tar(tar);
         archive_read_support_filter_xz(tar);
         archive_read_support_filter_zstd(tar);
@@ -245,6 +253,18 @@ static int read_data_tar(Deb *d, struct archive *ar, Err *e) {
         archive_read_support_filter_lzma(tar);
         if (archive_read_open(tar, in, NULL, inner_read, NULL) != ARCHIVE_OK)
                 return archive_err(tar, e);
+        return 0;
+}
+
+static int read_data_tar(Deb *d, struct archive *ar, Err *e) {
+        _cleanup_free_ Inner *in = xcalloc(1, sizeof(*in));
+        _cleanup_archive_ struct archive *tar = NULL;
+        struct archive_entry *ae;
+        int r;
+
+        in->ar = ar;
+        if (open_tar(in, &tar, e) < 0)
+                return -1;
         while ((r = archive_read_next_header(tar, &ae)) != ARCHIVE_EOF) {
                 if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
                         return archive_err(tar, e);
@@ -252,6 +272,77 @@ static int read_data_tar(Deb *d, struct archive *ar, Err *e) {
                         return -1;
         }
         return 0;
+}
+
+/* --- control ------------------------------------------------------------------------------- */
+
+/* The value of a field, up to the end of its line; NULL when there is none. In the arena. */
+static const char *field(Deb *d, const char *text, const char *name) {
+        size_t n = strlen(name);
+
+        for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+                if (strncasecmp(line, name, n) != 0 || line[n] != ':')
+                        continue;
+
+                const char *value = line + n + 1;
+
+                value += strspn(value, " \t");
+                return arena_strndup(d->arena, value, strcspn(value, "\r\n"));
+        }
+        return NULL;
+}
+
+/* Debian policy 5.6.1 and 5.6.12: what names and versions are made of. */
+static const char *plain_word(const char *s) {
+        static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789.+-~:";
+
+        return s && *s && s[strspn(s, chars)] == '\0' ? s : NULL;
+}
+
+/* "Source: glibc (2.36-9)"; without the field the package is its own source, without the version it
+ * has that of the package. */
+static void parse_control(Deb *d, const char *text) {
+        const char *source = field(d, text, "Source"), *version = field(d, text, "Version");
+
+        if (!source)
+                source = field(d, text, "Package");
+        if (source) {
+                size_t n = strcspn(source, " ");
+                const char *open = strchr(source + n, '(');
+
+                if (open)
+                        version = arena_strndup(d->arena, open + 1, strcspn(open + 1, ")"));
+                source = arena_strndup(d->arena, source, n);
+        }
+        d->control = (DebControl){
+                .architecture = plain_word(field(d, text, "Architecture")),
+                .source = plain_word(source),
+                .source_version = plain_word(version),
+        };
+}
+
+/* Nothing depends on it, so whatever is wrong with it is passed over. */
+static void read_control_tar(Deb *d, struct archive *ar) {
+        _cleanup_free_ Inner *in = xcalloc(1, sizeof(*in));
+        _cleanup_archive_ struct archive *tar = NULL;
+        struct archive_entry *ae;
+
+        in->ar = ar;
+        if (open_tar(in, &tar, NULL) < 0)
+                return;
+        while (archive_read_next_header(tar, &ae) == ARCHIVE_OK) {
+                const char *name = archive_entry_pathname(ae);
+
+                if (!str_eq(name, "./control") && !str_eq(name, "control"))
+                        continue;
+
+                _cleanup_free_ char *text = xcalloc(1, CONTROL_LIMIT + 1);
+
+                if (archive_read_data(tar, text, CONTROL_LIMIT) > 0)
+                        parse_control(d, text);
+                return;
+        }
 }
 
 static int read_outer(Deb *d, const char *path, Err *e) {
@@ -269,6 +360,8 @@ static int read_outer(Deb *d, const char *path, Err *e) {
 
                 if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
                         return archive_err(ar, e);
+                if (name && (str_eq(name, "control.tar") || str_has_prefix(name, "control.tar.")))
+                        read_control_tar(d, ar);
                 if (name && (str_eq(name, "data.tar") || str_has_prefix(name, "data.tar.")))
                         return read_data_tar(d, ar, e);
         }

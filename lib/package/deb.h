@@ -1,9 +1,12 @@
 /* deb.h - the files of a Debian package: ar archive, in it data.tar.{xz,zst,gz,bz2} or data.tar.
  *
  * Contents are spooled once into an unnamed scratch file; the entries point into it.  No maintainer
- * script is ever looked at, control.tar is skipped. */
+ * script is ever looked at; of control.tar only a few fields are read, and a package without is
+ * fine.
+ */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/entry.h"
@@ -21,3 +24,13 @@ size_t deb_count(const Deb *d);
 const Entry *deb_entry(const Deb *d, size_t i);
 /* NULL when there is no such name. */
 const Entry *deb_find(const Deb *d, const char *name);
+/* True when entry is one of deb_entry's. */
+bool deb_owns(const Deb *d, const Entry *entry);
+
+/* deb-control(5); each NULL when the package does not say it, or says it in other characters than
+ * Debian's policy has for it.  source and source_version: as dpkg completes them. */
+typedef struct DebControl {
+        const char *architecture, *source, *source_version;
+} DebControl;
+
+const DebControl *deb_control(const Deb *d);

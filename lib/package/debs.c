@@ -14,6 +14,7 @@ struct Debs {
         const LockSection *section;
         char *dir, *scratch;
         Deb **open; /* per entry of section, NULL: not yet */
+        bool *used; /* per entry of section */
         bool gone;
 };
 
@@ -25,6 +26,7 @@ int debs_new(Cache *cache, Apt *apt, const LockSection *section, Debs **ret, Err
         d->dir = path_join(cache_dir(cache), "derived/debs");
         d->scratch = path_join(cache_dir(cache), "derived/scratch");
         d->open = xcalloc(section->n + 1, sizeof(Deb *));
+        d->used = xcalloc(section->n + 1, sizeof(bool));
         if (dir_make(d->dir, e) < 0 || dir_make(d->scratch, e) < 0) {
                 debs_free(d);
                 return -1;
@@ -39,6 +41,7 @@ void debs_free(Debs *d) {
         for (size_t i = 0; i < d->section->n; i++)
                 deb_free(d->open[i]);
         free(d->open);
+        free(d->used);
         free(d->dir);
         free(d->scratch);
         free(d);
@@ -62,6 +65,25 @@ bool debs_gone(const Debs *d) {
 
 const char *debs_scratch(const Debs *d) {
         return d->scratch;
+}
+
+void debs_note(Debs *d, const Entry *entry) {
+        if (entry->type == ENTRY_DIR)
+                return;
+        for (size_t i = 0; i < d->section->n; i++) {
+                if (d->open[i] && deb_owns(d->open[i], entry)) {
+                        d->used[i] = true;
+                        return;
+                }
+        }
+}
+
+bool debs_used(const Debs *d, size_t i) {
+        return d->used[i];
+}
+
+const LockEntry *debs_lock(const Debs *d, size_t i) {
+        return &d->section->entries[i];
 }
 
 static char *deb_path(const Debs *d, size_t i) {

@@ -26,5 +26,10 @@ int debs_open(Debs *d, const bool *choice, Err *e);
 /* NULL: not opened. */
 const Deb *debs_get(const Debs *d, size_t i);
 bool debs_gone(const Debs *d);
+/* Notes that entry, of one of the packages, is in the image; directories do not count. */
+void debs_note(Debs *d, const Entry *entry);
+/* True when something of package i was noted. */
+bool debs_used(const Debs *d, size_t i);
+const LockEntry *debs_lock(const Debs *d, size_t i);
 /* Directory for scratch files. */
 const char *debs_scratch(const Debs *d);

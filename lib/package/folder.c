@@ -157,15 +157,6 @@ static int match_below(const char *root, const char *rel, const char *pattern, u
         return r;
 }
 
-/* Length of the leading directories of a pattern that hold no wildcard. */
-static size_t fixed_part(const char *pattern) {
-        size_t n = strcspn(pattern, "*?[");
-
-        while (n && pattern[n - 1] != '/')
-                n--;
-        return n;
-}
-
 static int add_pattern(Package *p, Folder *f, const RecipeFile *rf, Err *e) {
         _cleanup_(matches_done) Matches m = { 0 };
         bool dir = str_has_suffix(rf->to.text, "/");
@@ -182,7 +173,7 @@ static int add_pattern(Package *p, Folder *f, const RecipeFile *rf, Err *e) {
                         rf->from.text, m.v[0], m.v[1], rf->to.text);
         for (size_t i = 0; i < m.n; i++) {
                 _cleanup_free_ char *path = path_join(p->dir, m.v[i]);
-                const char *to = dir ? below(p, rf->to.text, m.v[i] + fixed_part(rf->from.text))
+                const char *to = dir ? below(p, rf->to.text, m.v[i] + glob_fixed_part(rf->from.text))
                                      : rf->to.text;
 
                 if (add_path(p, f, rf, path, to, 0, e) < 0)

@@ -82,3 +82,11 @@ bool glob_match(const char *pattern, const char *path) {
                 }
         }
 }
+
+size_t glob_fixed_part(const char *pattern) {
+        size_t n = strcspn(pattern, "*?[");
+
+        while (n && pattern[n - 1] != '/')
+                n--;
+        return n;
+}

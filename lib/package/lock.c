@@ -96,13 +96,17 @@ static bool hex_ok(const char *s) {
         return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
 }
 
+bool lock_words_ok(const char *name, const char *version, const char *sha256) {
+        return word_ok(name) && word_ok(version) && hex_ok(sha256);
+}
+
 static int parse_entry(LockSection *s, char *line) {
         char *save = NULL;
         char *name = strtok_r(line, " ", &save), *version = strtok_r(NULL, " ", &save);
         char *sha256 = strtok_r(NULL, " ", &save);
 
-        if (!sha256 || strtok_r(NULL, " ", &save) || !word_ok(name) || !word_ok(version) ||
-            !hex_ok(sha256) || lock_section_find(s, name))
+        if (!sha256 || strtok_r(NULL, " ", &save) || !lock_words_ok(name, version, sha256) ||
+            lock_section_find(s, name))
                 return -1;
         lock_section_add(s, name, version, sha256);
         return 0;

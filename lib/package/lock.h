@@ -10,6 +10,7 @@
  * stale. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/base/err.h"
@@ -42,7 +43,10 @@ void lock_done(Lock *l);
 const LockSection *lock_section(const Lock *l, const char *arch);
 /* Replaces the section of arch by a copy of s, sorted. */
 void lock_set(Lock *l, const LockSection *s);
-/* Appends an entry, unsorted. sha256 must be 64 hex digits. */
+/* Can these three stand in a lock file? They reach command lines and file names, so nothing that
+ * could be an option or a path does. */
+bool lock_words_ok(const char *name, const char *version, const char *sha256);
+/* Appends an entry, unsorted; its words are ok. */
 void lock_section_add(LockSection *s, const char *name, const char *version, const char *sha256);
 void lock_section_sort(LockSection *s);
 const LockEntry *lock_section_find(const LockSection *s, const char *name);

@@ -4,6 +4,8 @@
  * alone, without apt and without the network; that is the path nearly every build takes. */
 #include "lib/package/package.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +24,14 @@
 #include "lib/package/internal.h"
 #include "lib/package/lock.h"
 #include "lib/package/pack.h"
+#include "lib/package/packsbom.h"
 #include "lib/package/select.h"
 #include "lib/rootfs/assemble.h"
 
+enum { CHUNK = 1 << 18 };
+
 /* Part of the inputs: to be changed whenever the same recipe gives other bytes. */
-static const char recipe_format[] = "linuxkit recipe 1";
+static const char recipe_format[] = "linuxkit recipe 2";
 
 typedef struct Build {
         Package *p;
@@ -146,6 +151,15 @@ static void compute_inputs(const Build *b, Digest *ret) {
         hash_final(h, ret);
 }
 
+/* An image that was made here has its SBOM, unless something happened to the cache. */
+static bool is_attested(const Build *b, const Image *image) {
+        _cleanup_free_ Descriptor *list = NULL;
+        size_t n;
+
+        return image_attestations(b->o->cache, image, PREDICATE_SPDX, &list, &n, NULL) == 0 &&
+               n == 1 && cache_has_blob(b->o->cache, &list[0].digest, list[0].size);
+}
+
 static bool is_current(const Build *b) {
         _cleanup_free_ char *have = image_annotation(b->o->cache, b->p->ref, b->arch, PACK_INPUTS);
         Image *image = NULL;
@@ -158,7 +172,7 @@ static bool is_current(const Build *b) {
         if (!str_eq(have, digest_hex(&inputs)) ||
             image_open(b->o->cache, b->p->ref, b->arch, &image, NULL) < 0)
                 return false;
-        complete = true;
+        complete = is_attested(b, image);
         for (size_t i = 0; i < image->n_layers; i++)
                 complete &= cache_has_blob(b->o->cache, &image->layers[i].digest,
                                            image->layers[i].size);
@@ -278,18 +292,24 @@ static int check_program(const Build *b, const FolderItem *item, const Content *
 
 /* Copies a file of the folder into the spool; it must still be what was hashed. */
 static int spool_item(const FolderItem *item, Spool *spool, Content *ret, Err *e) {
-        uint64_t start = spool->blob.size;
-        _cleanup_free_ char *data = NULL;
+        uint64_t start = spool->blob.size, at = 0;
+        _cleanup_fd_ int fd = open(item->path, O_RDONLY | O_CLOEXEC);
+        _cleanup_free_ char *chunk = xmalloc(CHUNK);
+        _cleanup_hash_ Hash *hash = hash_new();
         Digest digest;
-        size_t len;
+        int64_t n;
 
-        if (file_read(item->path, item->size, &data, &len, e) < 0)
-                return -1;
-        hash_bytes(data, len, &digest);
+        if (fd < 0)
+                return err_set(e, ERR_IO, errno, "%s", item->path);
+        while (at <= item->size && (n = fd_pread(fd, chunk, CHUNK, at, item->path, e)) != 0) {
+                if (n < 0 || spool_add(spool, chunk, (size_t)n, e) < 0)
+                        return -1;
+                hash_update(hash, chunk, (size_t)n);
+                at += (uint64_t)n;
+        }
+        hash_final(hash, &digest);
         if (!digest_eq(&digest, &item->digest))
                 return err_set(e, ERR_IO, 0, "%s changed during the build", item->path);
-        if (spool_add(spool, data, len, e) < 0)
-                return -1;
         *ret = spool_since(spool, start);
         return 0;
 }
@@ -325,9 +345,6 @@ static int fill_stage(Build *b, Debs *d, Stage *s, Spool *spool, Err *e) {
         return pack_inner_tars(r, s, spool, ASSEMBLE_T0, e);
 }
 
-static void cleanup_stage_fn(Stage **s) {
-        stage_free(*s);
-}
 static void cleanup_debs_fn(Debs **d) {
         debs_free(*d);
 }
@@ -337,7 +354,8 @@ static int assemble_image(Build *b, bool *ret_gone, Err *e) {
         static const LockSection nothing;
         _cleanup_(spool_done) Spool spool = { .blob.fd = -1 };
         _cleanup_(cleanup_debs_fn) Debs *debs = NULL;
-        _cleanup_(cleanup_stage_fn) Stage *s = stage_new();
+        _cleanup_stage_ Stage *s = stage_new();
+        _cleanup_buf_ Buf spdx = { 0 };
         Digest inputs;
 
         if (debs_new(b->o->cache, b->apt, b->use ? b->use : &nothing, &debs, e) < 0)
@@ -350,7 +368,9 @@ static int assemble_image(Build *b, bool *ret_gone, Err *e) {
         }
         spool_seal(&spool);
         compute_inputs(b, &inputs);
-        return pack_image(b->p, b->o->cache, b->arch, s, ASSEMBLE_T0, digest_hex(&inputs), e);
+        packsbom_print(b->p, debs, b->arch, &spdx);
+        return pack_image(b->p, b->o->cache, b->arch, s, ASSEMBLE_T0, digest_hex(&inputs),
+                          spdx.data, e);
 }
 
 static void warn_gone(const Build *b, const LockSection *old, const char *why) {
@@ -374,8 +394,10 @@ static int build(Build *b, Err *e) {
         if (assemble_image(b, &gone, &why) == 0)
                 return 0;
         if (!gone || b->use == &b->resolved || b->o->locked) {
-                if (gone && b->o->locked)
+                if (b->use && b->use != &b->resolved && (gone || why.kind == ERR_VERIFY)) {
+                        err_wrap(&why, "%s", b->p->lock_path);
                         err_hint(&why, "run `linuxkit pkg lock %s`", b->p->dir);
+                }
                 err_move(e, &why);
                 return -1;
         }

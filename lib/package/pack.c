@@ -61,12 +61,8 @@ static int move_matching(const Str *pattern, Stage *from, Stage *to, Err *e) {
         return 0;
 }
 
-static void cleanup_stage_fn(Stage **s) {
-        stage_free(*s);
-}
-
 static int inner_tar(const RecipeTar *t, Stage *s, Spool *spool, int64_t mtime, Err *e) {
-        _cleanup_(cleanup_stage_fn) Stage *inner = stage_new();
+        _cleanup_stage_ Stage *inner = stage_new();
         _cleanup_sink_ Sink *sink = spool_sink(spool);
         _cleanup_free_ Entry *entries = NULL;
         Entry out = { .type = ENTRY_FILE, .mode = 0644, .mtime = mtime };
@@ -175,7 +171,7 @@ static void print_config(const Package *p, const char *arch, const Digest *diff,
 }
 
 int pack_image(const Package *p, Cache *cache, const char *arch, Stage *s, int64_t mtime,
-               const char *inputs, Err *e) {
+               const char *inputs, const char *spdx, Err *e) {
         const char *const annotations[] = { PACK_INPUTS, inputs, NULL };
         _cleanup_buf_ Buf config = { 0 };
         _cleanup_free_ Entry *entries = NULL;
@@ -188,5 +184,5 @@ int pack_image(const Package *p, Cache *cache, const char *arch, Stage *s, int64
         if (write_layer(cache, entries, n, &layer, &diff, e) < 0)
                 return err_wrap(e, "layer of %s", p->name);
         print_config(p, arch, &diff, &config);
-        return image_store(cache, p->ref, arch, config.data, &layer, 1, annotations, e);
+        return image_store_sbom(cache, p->ref, arch, config.data, &layer, 1, annotations, spdx, e);
 }

@@ -13,6 +13,6 @@
 /* Moves the entries that the recipe's `tar` patterns match into inner archives, which become files
  * of the stage. */
 int pack_inner_tars(const Recipe *r, Stage *s, Spool *spool, int64_t mtime, Err *e);
-/* Stores the stage as the image of p for arch. */
+/* Stores the stage as the image of p for arch, with the SPDX document spdx as its attestation. */
 int pack_image(const Package *p, Cache *cache, const char *arch, Stage *s, int64_t mtime,
-               const char *inputs, Err *e);
+               const char *inputs, const char *spdx, Err *e);

@@ -9,7 +9,8 @@
 
 static const char default_suite[] = "bookworm";
 
-bool recipe_path_ok(const char *path) {
+/* False when path is not usable below a directory: empty, absolute, or with "..". */
+static bool path_ok(const char *path) {
         if (!*path || *path == '/')
                 return false;
         for (const char *p = path; *p;) {
@@ -31,7 +32,7 @@ static void clean_path(Problems *p, Str *s, bool root_ok) {
         const char *text = s->text + strspn(s->text, "/");
         bool dir = str_has_suffix(s->text, "/");
 
-        if (*text && !recipe_path_ok(text)) {
+        if (*text && !path_ok(text)) {
                 problem_add(p, s->pos, "path \"%s\" leaves its directory", s->text);
                 return;
         }
@@ -52,11 +53,10 @@ static void read_mode(Problems *p, const Node *n, void *slot) {
         const char *text = n->text;
         uint32_t mode = 0;
 
-        if (n->kind != NODE_STRING && n->kind != NODE_INT)
-                text = "";
-        if (str_has_prefix(text, "0o"))
+        bool is_text = n->kind == NODE_STRING || n->kind == NODE_INT;
+        if (is_text && str_has_prefix(text, "0o"))
                 text += 2;
-        if (!*text || text[strspn(text, "01234567")] || strlen(text) > 5) {
+        if (!is_text || !*text || text[strspn(text, "01234567")] || strlen(text) > 5) {
                 problem_add(p, n->pos, "mode must be an octal number like \"0755\", not %s",
                             node_describe(n, p->arena));
                 return;
@@ -83,9 +83,32 @@ static const Node *const *list_items(Problems *p, const Node *n, const char *wha
         return NULL;
 }
 
-static RecipeFiles files_new(Problems *p, const Node *n) {
-        return (RecipeFiles){ .set = true,
+/* A list of mappings with these keys; may_be_from: an item may also be just the text of "from". */
+static void read_list(Problems *p, const Node *n, const char *what, const ReadKey *keys,
+                      size_t n_keys, bool may_be_from, void (*check)(Problems *p, RecipeFile *f),
+                      RecipeFiles *ret) {
+        const Node *const *items = list_items(p, n, what);
+
+        if (!items)
+                return;
+        *ret = (RecipeFiles){ .set = true,
                               .items = arena_alloc(p->arena, (n->n + 1) * sizeof(RecipeFile)) };
+        for (size_t i = 0; i < n->n; i++) {
+                RecipeFile *f = &ret->items[ret->n++];
+
+                f->pos = items[i]->pos;
+                if (may_be_from && items[i]->kind == NODE_STRING)
+                        key_str(p, items[i], &f->from);
+                else
+                        keys_read(p, items[i], what, keys, n_keys, f);
+                check(p, f);
+        }
+}
+
+static void check_package_file(Problems *p, RecipeFile *f) {
+        need(p, &f->from, f->pos, "from", "an item of files");
+        clean_path(p, &f->from, false);
+        clean_path(p, &f->to, true);
 }
 
 static void read_package_files(Problems *p, const Node *n, void *slot) {
@@ -94,24 +117,8 @@ static void read_package_files(Problems *p, const Node *n, void *slot) {
                 { "to", key_str, offsetof(RecipeFile, to) },
                 { "mode", read_mode, offsetof(RecipeFile, mode) },
         };
-        const Node *const *items = list_items(p, n, "files");
-        RecipeFiles *ret = slot;
 
-        if (!items)
-                return;
-        *ret = files_new(p, n);
-        for (size_t i = 0; i < n->n; i++) {
-                RecipeFile *f = &ret->items[ret->n++];
-
-                f->pos = items[i]->pos;
-                if (items[i]->kind == NODE_STRING)
-                        key_str(p, items[i], &f->from);
-                else
-                        keys_read(p, items[i], "files", keys, ARRAY_LEN(keys), f);
-                need(p, &f->from, f->pos, "from", "an item of files");
-                clean_path(p, &f->from, false);
-                clean_path(p, &f->to, true);
-        }
+        read_list(p, n, "files", keys, ARRAY_LEN(keys), true, check_package_file, slot);
 }
 
 static void check_file(Problems *p, RecipeFile *f) {
@@ -149,19 +156,16 @@ static void read_files(Problems *p, const Node *n, void *slot) {
                 { "directory", key_bool, offsetof(RecipeFile, directory) },
                 { "mode", read_mode, offsetof(RecipeFile, mode) },
         };
-        const Node *const *items = list_items(p, n, "files");
-        RecipeFiles *ret = slot;
 
-        if (!items)
-                return;
-        *ret = files_new(p, n);
-        for (size_t i = 0; i < n->n; i++) {
-                RecipeFile *f = &ret->items[ret->n++];
+        read_list(p, n, "files", keys, ARRAY_LEN(keys), false, check_file, slot);
+}
 
-                f->pos = items[i]->pos;
-                keys_read(p, items[i], "files", keys, ARRAY_LEN(keys), f);
-                check_file(p, f);
-        }
+static void check_program(Problems *p, RecipeFile *f) {
+        need(p, &f->name, f->pos, "name", "an item of programs");
+        need(p, &f->to, f->pos, "to", "an item of programs");
+        if (f->name.text && (strchr(f->name.text, '/') || !path_ok(f->name.text)))
+                problem_add(p, f->name.pos, "\"%s\" is not the name of a program", f->name.text);
+        clean_path(p, &f->to, true);
 }
 
 static void read_programs(Problems *p, const Node *n, void *slot) {
@@ -170,24 +174,8 @@ static void read_programs(Problems *p, const Node *n, void *slot) {
                 { "to", key_str, offsetof(RecipeFile, to) },
                 { "mode", read_mode, offsetof(RecipeFile, mode) },
         };
-        const Node *const *items = list_items(p, n, "programs");
-        RecipeFiles *ret = slot;
 
-        if (!items)
-                return;
-        *ret = files_new(p, n);
-        for (size_t i = 0; i < n->n; i++) {
-                RecipeFile *f = &ret->items[ret->n++];
-
-                f->pos = items[i]->pos;
-                keys_read(p, items[i], "programs", keys, ARRAY_LEN(keys), f);
-                need(p, &f->name, f->pos, "name", "an item of programs");
-                need(p, &f->to, f->pos, "to", "an item of programs");
-                if (f->name.text && (strchr(f->name.text, '/') || !recipe_path_ok(f->name.text)))
-                        problem_add(p, f->name.pos, "\"%s\" is not the name of a program",
-                                    f->name.text);
-                clean_path(p, &f->to, true);
-        }
+        read_list(p, n, "programs", keys, ARRAY_LEN(keys), false, check_program, slot);
 }
 
 /* Debian policy 5.6.1, or a pattern over such names. */

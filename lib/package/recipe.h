@@ -68,6 +68,3 @@ typedef struct Recipe {
 
 /* Never fails: what is wrong is added to p. */
 void recipe_read(Problems *p, const Node *native, Recipe *ret);
-
-/* False when path is not usable below a directory: empty, absolute, or with "..". */
-bool recipe_path_ok(const char *path);

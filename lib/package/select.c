@@ -97,14 +97,6 @@ static int open_named(const Recipe *r, Debs *d, Err *e) {
 
 /* --- which files --------------------------------------------------------------------------- */
 
-static size_t fixed_part(const char *pattern) {
-        size_t n = strcspn(pattern, "*?[");
-
-        while (n && pattern[n - 1] != '/')
-                n--;
-        return n;
-}
-
 /* to + "/" + rest without doubled or trailing slashes; "" when that is the root directory. */
 static const char *destination(Stage *s, const char *to, const char *rest) {
         size_t n = strlen(to);
@@ -133,7 +125,7 @@ static void pick_pattern(const Deb *deb, const RecipeFile *rf, Stage *s, Picks *
                         pick(picks, entry, entry->name);
                 else if (str_has_suffix(rf->to.text, "/"))
                         pick(picks, entry,
-                             destination(s, rf->to.text, entry->name + fixed_part(rf->from.text)));
+                             destination(s, rf->to.text, entry->name + glob_fixed_part(rf->from.text)));
                 else
                         pick(picks, entry, rf->to.text);
         }
@@ -213,8 +205,8 @@ static int pick_nearby(Debs *d, const RecipePackage *rp, const RecipeFile *rf, S
         return 0;
 }
 
-static int commit(const RecipePackage *rp, const RecipeFile *rf, const Picks *picks, bool *used,
-                  Stage *s, Err *e) {
+static int commit(const RecipePackage *rp, const RecipeFile *rf, const Picks *picks, Debs *d,
+                  bool *used, Stage *s, Err *e) {
         const char *first = NULL;
         bool single =
                 rf->to.text && glob_is_pattern(rf->from.text) && !str_has_suffix(rf->to.text, "/");
@@ -234,6 +226,7 @@ static int commit(const RecipePackage *rp, const RecipeFile *rf, const Picks *pi
                         entry.mode = rf->mode.value;
                 if (stage_add(s, picks->v[i].to, &entry, e) < 0)
                         return err_wrap(e, "package \"%s\"", rp->name.text);
+                debs_note(d, picks->v[i].entry);
         }
         return 0;
 }
@@ -248,13 +241,15 @@ static int select_files(const RecipePackage *rp, Debs *d, bool *used, Stage *s, 
                                 pick_from(debs_get(d, k), rf, s, &picks);
                 if (picks.n == 0 && pick_nearby(d, rp, rf, s, &picks, e) < 0)
                         return -1;
-                if (commit(rp, rf, &picks, used, s, e) < 0)
+                if (commit(rp, rf, &picks, d, used, s, e) < 0)
                         return -1;
         }
         return 0;
 }
 
-static int select_whole(const RecipePackage *rp, const Deb *deb, bool *used, Stage *s, Err *e) {
+static int select_whole(const RecipePackage *rp, Debs *d, size_t k, bool *used, Stage *s, Err *e) {
+        const Deb *deb = debs_get(d, k);
+
         for (size_t i = 0; i < deb_count(deb); i++) {
                 const Entry *entry = deb_entry(deb, i);
 
@@ -262,6 +257,7 @@ static int select_whole(const RecipePackage *rp, const Deb *deb, bool *used, Sta
                         continue;
                 if (stage_add(s, entry->name, entry, e) < 0)
                         return err_wrap(e, "package \"%s\"", rp->name.text);
+                debs_note(d, entry);
         }
         return 0;
 }
@@ -275,7 +271,7 @@ static int select_package(const RecipePackage *rp, Debs *d, Stage *s, Err *e) {
         } else {
                 for (size_t k = 0; k < debs_count(d); k++)
                         if (names_package(rp, debs_name(d, k)) &&
-                            select_whole(rp, debs_get(d, k), used, s, e) < 0)
+                            select_whole(rp, d, k, used, s, e) < 0)
                                 return -1;
         }
         for (size_t i = 0; i < rp->exclude.n; i++)
@@ -336,9 +332,11 @@ static int concat(const Recipe *r, const RecipeFile *rf, Debs *d, Stage *s, Spoo
                 return spec_err(e, rf->concat.pos, "no file of the packages matches \"%s\"",
                                 rf->concat.text);
         qsort(picks.v, picks.n, sizeof(*picks.v), pick_cmp);
-        for (size_t i = 0; i < picks.n; i++)
+        for (size_t i = 0; i < picks.n; i++) {
                 if (append(spool, &picks.v[i].entry->content, e) < 0)
                         return -1;
+                debs_note(d, picks.v[i].entry);
+        }
         out.content = spool_since(spool, start);
         if (stage_add(s, rf->to.text, &out, e) < 0)
                 return spec_err(e, rf->to.pos, "\"%s\" is a directory of the image", rf->to.text);

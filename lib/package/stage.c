@@ -1,26 +1,26 @@
-/* stage.c - a growing array of entries with a hash table over the names.  Removed entries keep
- * their slot (type 0), so indices stay valid while somebody walks over the slots and adds more. */
+/* stage.c - a growing array of entries; the number of a name in the set is its slot.  Removed
+ * entries keep their slot (type 0), so indices stay valid while somebody walks over the slots and
+ * adds more. */
 #include "lib/package/stage.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/str.h"
+#include "lib/rootfs/names.h"
 
 struct Stage {
         Arena *arena;
         Entry *slots;
         size_t n, cap;
-        size_t *table; /* slot number + 1; 0: free */
-        size_t size;   /* a power of two */
+        NameSet *names;
 };
 
 Stage *stage_new(void) {
         Stage *s = xcalloc(1, sizeof(*s));
 
         s->arena = arena_new();
-        s->size = 1024;
-        s->table = xcalloc(s->size, sizeof(*s->table));
+        s->names = nameset_new();
         return s;
 }
 
@@ -29,7 +29,7 @@ void stage_free(Stage *s) {
                 return;
         arena_free(s->arena);
         free(s->slots);
-        free(s->table);
+        nameset_free(s->names);
         free(s);
 }
 
@@ -45,54 +45,25 @@ const Entry *stage_slot(const Stage *s, size_t i) {
         return s->slots[i].type ? &s->slots[i] : NULL;
 }
 
-/* FNV-1a, 64 bit */
-static uint64_t name_hash(const char *name) {
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-        for (; *name; name++)
-                h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-        return h;
-}
-
-/* The table position of name, or the free one where it belongs. */
-static size_t probe(const Stage *s, const char *name) {
-        size_t i = name_hash(name) & (s->size - 1);
-
-        while (s->table[i] && !str_eq(s->slots[s->table[i] - 1].name, name))
-                i = (i + 1) & (s->size - 1);
-        return i;
-}
-
-static void grow(Stage *s) {
-        free(s->table);
-        s->size *= 2;
-        s->table = xcalloc(s->size, sizeof(*s->table));
-        for (size_t i = 0; i < s->n; i++)
-                s->table[probe(s, s->slots[i].name)] = i + 1;
-}
-
 const Entry *stage_find(const Stage *s, const char *name) {
-        size_t slot = s->table[probe(s, name)];
+        uint32_t slot;
 
-        return slot ? stage_slot(s, slot - 1) : NULL;
+        return nameset_find(s->names, name, strlen(name), &slot) ? stage_slot(s, slot) : NULL;
 }
 
 void stage_remove(Stage *s, const char *name) {
-        size_t slot = s->table[probe(s, name)];
+        uint32_t slot;
 
-        if (slot)
-                s->slots[slot - 1].type = 0;
+        if (nameset_find(s->names, name, strlen(name), &slot))
+                s->slots[slot].type = 0;
 }
 
 int stage_add(Stage *s, const char *name, const Entry *entry, Err *e) {
-        if (2 * s->n >= s->size)
-                grow(s);
-
-        size_t at = probe(s, name);
+        uint32_t known;
         Entry *slot;
 
-        if (s->table[at]) {
-                slot = &s->slots[s->table[at] - 1];
+        if (nameset_find(s->names, name, strlen(name), &known)) {
+                slot = &s->slots[known];
                 if (slot->type == ENTRY_DIR && entry->type == ENTRY_DIR)
                         return 0;
                 if (slot->type && (slot->type == ENTRY_DIR) != (entry->type == ENTRY_DIR))
@@ -100,9 +71,9 @@ int stage_add(Stage *s, const char *name, const Entry *entry, Err *e) {
                                        name);
                 name = slot->name;
         } else {
-                slot = vec_push(s->slots, s->n, s->cap);
-                s->table[at] = s->n;
                 name = arena_strdup(s->arena, name);
+                nameset_add(s->names, name, strlen(name));
+                slot = vec_push(s->slots, s->n, s->cap);
         }
         *slot = *entry;
         slot->name = name;
@@ -139,7 +110,8 @@ static int entry_cmp(const void *a, const void *b) {
         return strcmp(((const Entry *)a)->name, ((const Entry *)b)->name);
 }
 
-/* Orders by content, then by name: the first of a group is the one that keeps the bytes. */
+/* Orders by content, then by name: the first of a group is the one that keeps the bytes.  The order
+ * of two blobs is that of their addresses, but a group never spans blobs, so it stays unseen. */
 static int content_cmp(const void *a, const void *b) {
         const Entry *x = *(const Entry *const *)a, *y = *(const Entry *const *)b;
 

@@ -15,6 +15,10 @@ typedef struct Stage Stage;
 
 Stage *stage_new(void);
 void stage_free(Stage *s); /* s may be NULL; blobs are not closed */
+static inline void cleanup_stage_fn(Stage **s) {
+        stage_free(*s);
+}
+#define _cleanup_stage_ _cleanup_(cleanup_stage_fn)
 Arena *stage_arena(Stage *s);
 /* Adds or replaces the entry called name; link must outlive the stage. A directory does not replace
  * a directory (its first owner wins); a directory against a file is ERR_SPEC. */

@@ -11,11 +11,6 @@
 static const Entry dir = { .type = ENTRY_DIR, .mode = 0700 };
 static const Entry file = { .type = ENTRY_FILE, .mode = 0644 };
 
-static void cleanup_stage_fn(Stage **s) {
-        stage_free(*s);
-}
-#define _cleanup_stage_ _cleanup_(cleanup_stage_fn)
-
 static void add(Stage *s, const char *name, const Entry *entry) {
         assert_int_equal(stage_add(s, name, entry, NULL), 0);
 }

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
@@ -117,7 +119,9 @@ static int add_paths(Hash *hash, const char *root, const char *prefix, Paths *pa
         return 0;
 }
 
-int tag_content(const char *dir, const TagSource *sources, size_t n, char **ret, Err *e) {
+/* SHA-256 over mode, path and content of everything below dir but .git and native.lock, 64 hex
+ * digits, malloc'ed. */
+static int tag_content(const char *dir, const TagSource *sources, size_t n, char **ret, Err *e) {
         _cleanup_hash_ Hash *hash = hash_new();
         Digest digest;
 
@@ -291,6 +295,39 @@ static int add_dirt(const TagOptions *o, const char *root, Tag *t, Err *e) {
         return 0;
 }
 
+static bool in_checkout(const char *dir) {
+        _cleanup_free_ char *at = xstrdup(dir);
+
+        for (;;) {
+                _cleanup_free_ char *dot_git = path_join(at, ".git");
+                char *slash = strrchr(at, '/');
+
+                if (access(dot_git, F_OK) == 0)
+                        return true;
+                if (!slash || slash == at)
+                        return false;
+                *slash = '\0';
+        }
+}
+
+/* Once: other tags than the owner of the checkout gets are a surprise, thirteen lines about it a
+ * nuisance. */
+static void warn_without_git(const char *dir, const Err *why) {
+        static atomic_flag warned = ATOMIC_FLAG_INIT;
+
+        if (!why->text || strstr(why->text, "not a git repository") || !in_checkout(dir) ||
+            atomic_flag_test_and_set(&warned))
+                return;
+        if (why->kind == ERR_NOT_FOUND)
+                log_warn("git is not installed: tags are made from contents, not from the commit");
+        else if (strstr(why->text, "safe.directory"))
+                log_warn("git refuses this checkout, because another user owns it: tags are made "
+                         "from contents, not from the commit (see safe.directory in git-config(1))");
+        else
+                log_warn("git does not answer (%s): tags are made from contents, not from the commit",
+                         why->text);
+}
+
 /* A repository, the commit and its trees. Returns 0 when the content decides instead. */
 static int open_repository(const TagOptions *o, Tag *t, Err *e) {
         const char *const top[] = { "git", "-C", o->dir, "rev-parse", "--show-toplevel", NULL };
@@ -314,10 +351,8 @@ static int open_repository(const TagOptions *o, Tag *t, Err *e) {
         if (git(top, &out, NULL, &why) == 0) {
                 if (lines(out, line, 1) == 1 && *line[0])
                         t->toplevel = xstrdup(line[0]); /* nothing committed yet */
-        } else if (why.kind != ERR_NOT_FOUND && why.text &&
-                   !strstr(why.text, "not a git repository")) {
-                log_debug("%s: git does not answer (%s), the content of the folder makes the tag",
-                          o->dir, why.text);
+        } else {
+                warn_without_git(o->dir, &why);
         }
         return 0;
 }

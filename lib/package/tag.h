@@ -39,6 +39,3 @@ void tag_done(Tag *t);
 /* Go template with the one value .Hash (pkg.md 2.4): text, {{.Hash}}, blanks and trim markers. *ret
  * is malloc'ed. */
 int tag_expand(const char *template, const char *hash, char **ret, Err *e);
-/* SHA-256 over mode, path and content of everything below dir but .git and native.lock, 64 hex
- * digits, malloc'ed. */
-int tag_content(const char *dir, const TagSource *sources, size_t n, char **ret, Err *e);

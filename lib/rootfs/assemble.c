@@ -3,9 +3,6 @@
  * All waiting (network, decompression) happens in images_open; what follows only makes entries. */
 #include "lib/rootfs/assemble.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/rootfs/assembly.h"
@@ -17,32 +14,6 @@ struct Rootfs {
 
 static const char package_db_name[] = "lib/apk/db/installed";
 #define PACKAGE_DB_LIMIT ((uint64_t)64 << 20) /* real ones have a few hundred kilobytes */
-
-Maker assembly_maker(Assembly *a, const char *location, const char *source) {
-        return (Maker){
-                .tree = a->tree,
-                .mtime = a->options->mtime,
-                .location = location,
-                .source = source,
-        };
-}
-
-int assembly_file(Assembly *a, int fd, const Digest *digest, Content *ret, Err *e) {
-        Blob *b = xcalloc(1, sizeof(*b));
-        *vec_push(a->blobs, a->n_blobs, a->cap_blobs) = b;
-        b->fd = fd;
-        struct stat st;
-        if (!digest && hash_fd(fd, &b->id, &b->size, e) < 0)
-                return -1;
-        if (digest) {
-                if (fstat(fd, &st) < 0)
-                        return err_set(e, ERR_IO, errno, "blob %s", digest->text);
-                b->id = *digest;
-                b->size = (uint64_t)st.st_size;
-        }
-        *ret = (Content){ .blob = b, .size = b->size };
-        return 0;
-}
 
 /* --- init images ----------------------------------------------------------------------------- */
 
@@ -76,6 +47,7 @@ static int add_init_images(Assembly *a, Err *e) {
                     0)
                         return err_at(e, image->text.pos, location);
                 filter_end(&init.filter);
+                sbom_add_image(a, image->ref, "", location);
         }
         return 0;
 }
@@ -148,6 +120,7 @@ void rootfs_free(Rootfs *r) {
         }
         free(a->blobs);
         free(a->package_dbs);
+        spdx_free(a->sbom);
         free(a->root_paths);
         nameset_free(a->roots);
         tree_free(a->tree);

@@ -15,8 +15,8 @@ typedef struct AssembleOptions {
         ImageSource images;
         int64_t mtime; /* T0, or SOURCE_DATE_EPOCH */
         bool decompress_kernel;
-        bool docker;               /* --format docker: adds the Dockerfile entry */
-        const char *sbom_output;   /* name of the SBOM entry; NULL: none */
+        bool docker;             /* --format docker: adds the Dockerfile entry */
+        const char *sbom_output; /* name of the SBOM entry; NULL: none */
         bool sbom_current_time;
 } AssembleOptions;
 

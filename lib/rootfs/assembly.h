@@ -7,6 +7,7 @@
 #include "lib/rootfs/images.h"
 #include "lib/rootfs/maker.h"
 #include "lib/rootfs/names.h"
+#include "lib/rootfs/spdx.h"
 
 typedef struct Assembly {
         const Spec *spec;
@@ -19,21 +20,27 @@ typedef struct Assembly {
         size_t n_roots, cap_roots;
         Content *package_dbs; /* lib/apk/db/installed of the init images */
         size_t n_package_dbs, cap_package_dbs;
+        Spdx *sbom; /* of the images so far; NULL: none, or not wanted */
         Blob **blobs; /* owned: files beside the layers */
         size_t n_blobs, cap_blobs;
 } Assembly;
 
 /* A maker with the build's mtime and owner 0:0. location and source as in Maker. */
 Maker assembly_maker(Assembly *a, const char *location, const char *source);
-/* Keeps fd (taken in any case) open as long as the tree; *ret is the whole file. digest is what the
- * cache promises for it; NULL: computed. */
-int assembly_file(Assembly *a, int fd, const Digest *digest, Content *ret, Err *e);
+/* Both keep fd (taken in any case) open as long as the tree; *ret is the whole file: one of the
+ * cache with this digest, or one of the user's, which is hashed and must not change any more. */
+int assembly_blob(Assembly *a, int fd, const Digest *digest, Content *ret, Err *e);
+int assembly_user_file(Assembly *a, int fd, const char *path, Content *ret, Err *e);
 
 int kernel_add(Assembly *a, Err *e);     /* section 13 */
 int volumes_add(Assembly *a, Err *e);    /* section 14 */
 int containers_add(Assembly *a, Err *e); /* section 10 */
 int files_add(Assembly *a, Err *e);      /* section 15 */
-void sbom_add(Assembly *a);              /* section 17 */
+
+/* Section 17.  To be called whenever an image has been unpacked below prefix ("" or with a slash at
+ * its end); what is wrong with its attestations is only warned about. */
+void sbom_add_image(Assembly *a, const char *ref, const char *prefix, const char *location);
+void sbom_add(Assembly *a); /* the file */
 
 /* The blobs of a `format: oci` volume as an OCI layout below prefix (section 14). */
 int ocilayout_add(Assembly *a, const Volume *v, const Maker *m, const char *prefix, Err *e);

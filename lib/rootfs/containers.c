@@ -55,6 +55,7 @@ static int unpack_root(Assembly *a, Container *c, Err *e) {
         if (images_flatten(a->images, ref, filter_skips, filter_entry, &filter, e) < 0)
                 return err_at(e, c->entry->image.text.pos, c->who);
         filter_end(&filter);
+        sbom_add_image(a, ref, filter.prefix, c->maker.location);
         nameset_add(a->roots, ref, strlen(ref));
         *vec_push(a->root_paths, a->n_roots, a->cap_roots) = c->root;
         return 0;

@@ -64,10 +64,8 @@ static int open_source(FileAdder *f, Err *e) {
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0)
                 return spec_err(e, pos, "%s: source %s: %s", f->who, path, strerror(errno));
-        if (assembly_file(f->a, fd, NULL, &f->content, e) < 0) {
-                err_wrap(e, "source %s", path);
+        if (assembly_user_file(f->a, fd, path, &f->content, e) < 0)
                 return err_at(e, pos, f->who);
-        }
         return 1;
 }
 

@@ -41,15 +41,6 @@ typedef struct Flattener {
         size_t n_items, cap_items;
 } Flattener;
 
-bool path_has_dotdot(const char *path) {
-        for (const char *p = path; p; p = strchr(p, '/')) {
-                p += *p == '/';
-                if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || p[2] == '\0'))
-                        return true;
-        }
-        return false;
-}
-
 /* Carries over what an earlier (higher) layer said, once per name and layer. */
 static State *state_of(Flattener *f, uint32_t id) {
         State *s = &f->states[id];

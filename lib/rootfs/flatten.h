@@ -10,13 +10,7 @@
 
 #include "lib/base/entry.h"
 #include "lib/base/err.h"
-
-/* One layer: n entries with cleaned names, read through get (a mapped index or an array). */
-typedef struct EntryList {
-        size_t n;
-        void (*get)(const void *ctx, size_t i, Entry *ret);
-        const void *ctx;
-} EntryList;
+#include "lib/rootfs/entrylist.h"
 
 typedef int (*EntryFn)(void *ctx, const Entry *entry, Err *e);
 
@@ -31,6 +25,3 @@ typedef int (*EntryFn)(void *ctx, const Entry *entry, Err *e);
  * that point outside and for hard links without any target. */
 int flatten(const EntryList *layers, size_t n_layers, bool (*skip)(const char *name), EntryFn fn,
             void *ctx, Err *e);
-
-/* True when some component of path is "..". */
-bool path_has_dotdot(const char *path);

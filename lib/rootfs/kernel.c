@@ -113,6 +113,27 @@ static void add_boot_dir(KernelScan *k, const Entry *from) {
         k->boot_made = true;
 }
 
+/* Opens a derived kernel when it has the digest that was noted beside it; -1: make it (again). */
+static int open_derived(const char *path, const char *note, Digest *ret) {
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        _cleanup_free_ char *want = NULL;
+        if (fd < 0 || file_read(note, sizeof ret->text, &want, NULL, NULL) < 0 ||
+            hash_fd(fd, ret, NULL, NULL) < 0 || !str_eq(want, ret->text))
+                return -1;
+        return fd_take(&fd);
+}
+
+static int derive(const Content *payload, const char *path, const char *note, Err *e) {
+        Sink *file = NULL;
+        Digest digest;
+        if (sink_file(path, 0644, &file, e) < 0)
+                return -1;
+        _cleanup_sink_ Sink *out = sink_hash(file, &digest);
+        if (kernel_image_inflate(payload, MAX_KERNEL_SIZE, out, e) < 0 || sink_finish(out, e) < 0)
+                return -1;
+        return file_write(note, digest.text, strlen(digest.text), 0644, e);
+}
+
 /* Unpacks once per kernel image into the cache's derived files. */
 static int decompress(Assembly *a, const Content *image, Content *ret, Err *e) {
         Content payload;
@@ -129,17 +150,16 @@ static int decompress(Assembly *a, const Content *image, Content *ret, Err *e) {
         _cleanup_free_ char *path = NULL;
         if (cache_derived_path(a->options->images.cache, "kernel", name, &path, e) < 0)
                 return -1;
-        if (!file_exists(path)) {
-                _cleanup_sink_ Sink *out = NULL;
-                if (sink_file(path, 0644, &out, e) < 0 ||
-                    kernel_image_inflate(&payload, MAX_KERNEL_SIZE, out, e) < 0 ||
-                    sink_finish(out, e) < 0)
+        _cleanup_free_ char *note = xasprintf("%s.digest", path);
+        int fd = open_derived(path, note, &digest);
+        if (fd < 0) {
+                if (derive(&payload, path, note, e) < 0)
                         return -1;
+                fd = open_derived(path, note, &digest);
         }
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return err_set(e, ERR_IO, errno, "open %s", path);
-        return assembly_file(a, fd, NULL, ret, e);
+                return err_set(e, ERR_IO, 0, "%s changed while it was made", path);
+        return assembly_blob(a, fd, &digest, ret, e);
 }
 
 static int add_kernel(KernelScan *k, const Entry *file, Err *e) {
@@ -232,6 +252,8 @@ int kernel_add(Assembly *a, Err *e) {
         if (str_eq(k.tar, "") || str_eq(k.tar, "none"))
                 k.tar = NULL;
         int r = scan(&k, e);
+        if (r == 0)
+                sbom_add_image(a, spec->image.ref, "", k.maker.location);
         free(k.entries);
         return r < 0 ? err_at(e, spec->image.text.pos, "kernel") : 0;
 }

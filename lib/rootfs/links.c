@@ -25,12 +25,6 @@ typedef struct Finder {
         size_t n, cap;
 } Finder;
 
-const char *name_relative(const char *name) {
-        while (*name == '/')
-                name++;
-        return *name ? name : ".";
-}
-
 static Entry get_entry(const Finder *f, uint32_t layer, uint32_t index) {
         Entry entry = { 0 };
         f->layers[layer].get(f->layers[layer].ctx, index, &entry);

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/rootfs/flatten.h"
+#include "lib/base/err.h"
+#include "lib/rootfs/entrylist.h"
 
 /* A visible entry, in the order of output: layers from the top, inside a layer ascending `at`. */
 typedef struct Item {
@@ -37,6 +38,3 @@ typedef struct LinkPlan {
 int link_plan(const EntryList *layers, size_t n_layers, const Item *items, size_t n_items,
               LinkPlan *ret, Err *e);
 void link_plan_done(LinkPlan *p);
-
-/* name without leading slashes; "." for nothing. Borrowed. */
-const char *name_relative(const char *name);

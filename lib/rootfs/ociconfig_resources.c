@@ -78,23 +78,8 @@ static void write_cpu(const Resources *r, JsonOut *j) {
         jsonout_close(j, '{');
 }
 
-static void write_weights(JsonOut *j, const WeightDevices *list) {
-        if (list->n == 0)
-                return;
-        jsonout_open(j, "weightDevice", '[');
-        for (size_t i = 0; i < list->n; i++) {
-                const WeightDevice *d = &list->items[i];
-                jsonout_open(j, NULL, '{');
-                jsonout_int(j, "major", int_or_zero(&d->major));
-                jsonout_int(j, "minor", int_or_zero(&d->minor));
-                write_uint(j, "weight", &d->weight);
-                write_uint(j, "leafWeight", &d->leaf_weight);
-                jsonout_close(j, '{');
-        }
-        jsonout_close(j, '[');
-}
-
-static void write_rates(JsonOut *j, const char *key, const WeightDevices *list) {
+static void write_block_devices(JsonOut *j, const char *key, const WeightDevices *list,
+                                bool throttle) {
         if (list->n == 0)
                 return;
         jsonout_open(j, key, '[');
@@ -103,7 +88,12 @@ static void write_rates(JsonOut *j, const char *key, const WeightDevices *list) 
                 jsonout_open(j, NULL, '{');
                 jsonout_int(j, "major", int_or_zero(&d->major));
                 jsonout_int(j, "minor", int_or_zero(&d->minor));
-                jsonout_uint(j, "rate", uint_or_zero(&d->rate));
+                if (throttle)
+                        jsonout_uint(j, "rate", uint_or_zero(&d->rate));
+                else {
+                        write_uint(j, "weight", &d->weight);
+                        write_uint(j, "leafWeight", &d->leaf_weight);
+                }
                 jsonout_close(j, '{');
         }
         jsonout_close(j, '[');
@@ -113,11 +103,11 @@ static void write_block_io(const Resources *r, JsonOut *j) {
         jsonout_open(j, "blockIO", '{');
         write_uint(j, "weight", &r->blockio.weight);
         write_uint(j, "leafWeight", &r->blockio.leaf_weight);
-        write_weights(j, &r->blockio.weight_device);
-        write_rates(j, "throttleReadBpsDevice", &r->blockio.throttle_read_bps);
-        write_rates(j, "throttleWriteBpsDevice", &r->blockio.throttle_write_bps);
-        write_rates(j, "throttleReadIOPSDevice", &r->blockio.throttle_read_iops);
-        write_rates(j, "throttleWriteIOPSDevice", &r->blockio.throttle_write_iops);
+        write_block_devices(j, "weightDevice", &r->blockio.weight_device, false);
+        write_block_devices(j, "throttleReadBpsDevice", &r->blockio.throttle_read_bps, true);
+        write_block_devices(j, "throttleWriteBpsDevice", &r->blockio.throttle_write_bps, true);
+        write_block_devices(j, "throttleReadIOPSDevice", &r->blockio.throttle_read_iops, true);
+        write_block_devices(j, "throttleWriteIOPSDevice", &r->blockio.throttle_write_iops, true);
         jsonout_close(j, '{');
 }
 

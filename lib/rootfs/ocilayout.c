@@ -68,8 +68,17 @@ static int add_blob(Layout *l, const Descriptor *d, Err *e) {
                 return err_hint(e, "list the wanted `platforms` in the volume");
         }
         int fd = cache_open_blob(c, &d->digest, e);
-        if (fd < 0 || assembly_file(l->a, fd, &d->digest, &content, e) < 0)
+        if (fd < 0 || assembly_blob(l->a, fd, &d->digest, &content, e) < 0)
                 return -1;
+        /* Unlike the layers of a tree these bytes are nowhere unpacked, hence nowhere verified. */
+        Digest got;
+        if (hash_fd(fd, &got, NULL, e) < 0)
+                return err_wrap(e, "blob %s", d->digest.text);
+        if (!digest_eq(&got, &d->digest)) {
+                cache_drop_blob(c, &d->digest);
+                return err_set(e, ERR_VERIFY, 0, "%s in the cache has digest %s", d->digest.text,
+                               got.text);
+        }
         make_file(&l->maker,
                   arena_printf(l->a->arena, "%sblobs/sha256/%s", l->prefix, digest_hex(&d->digest)),
                   0644, content);
@@ -153,7 +162,7 @@ static int add_layout(Layout *l, Err *e) {
         const ImageSource *source = &l->a->options->images;
         const char *arch = l->n_platforms ? l->platforms[0].architecture : source->arch;
         if (fetch(l, arch, source->pull, e) < 0)
-                return -1;
+                return l->n_platforms ? err_wrap(e, "platform %s", l->platforms[0].text) : -1;
         _cleanup_manifest_ Manifest root = { 0 };
         if (cache_lookup(c, l->volume->image.ref, &l->root, e) < 0 ||
             load_manifest(l, &l->root, &root, e) < 0)

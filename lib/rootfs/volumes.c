@@ -17,6 +17,7 @@ static int add_content(Assembly *a, const Volume *v, const Maker *m, const char 
         if (images_flatten(a->images, v->image.ref, filter_skips, filter_entry, &filter, e) < 0)
                 return -1;
         filter_end(&filter);
+        sbom_add_image(a, v->image.ref, prefix, m->location);
         return 0;
 }
 

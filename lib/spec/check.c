@@ -79,7 +79,7 @@ static void check_each(SchemaWalk *w, const StrList *l,
 }
 
 /* yaml.md 11.4 */
-static const char *const capability_names[] = {
+const char *const check_capability_names[] = {
         "CHOWN",
         "DAC_OVERRIDE",
         "DAC_READ_SEARCH",
@@ -121,18 +121,19 @@ static const char *const capability_names[] = {
         "PERFMON",
         "BPF",
         "CHECKPOINT_RESTORE",
+        NULL,
 };
 
 static const char *capability_fault(const char *text, Arena *a) {
         bool prefixed = strncasecmp(text, "CAP_", 4) == 0;
         const char *bare = prefixed ? text + 4 : text;
-        for (size_t i = 0; i < ARRAY_LEN(capability_names); i++) {
-                if (strcasecmp(bare, capability_names[i]) != 0)
+        for (const char *const *name = check_capability_names; *name; name++) {
+                if (strcasecmp(bare, *name) != 0)
                         continue;
-                if (str_has_prefix(text, "CAP_") && str_eq(bare, capability_names[i]))
+                if (str_has_prefix(text, "CAP_") && str_eq(bare, *name))
                         return NULL;
                 return arena_printf(a, "unknown capability: %s, did you mean \"CAP_%s\"?", text,
-                                    capability_names[i]);
+                                    *name);
         }
         if (strcasecmp(text, "all") == 0 || strcasecmp(text, "none") == 0)
                 return arena_printf(a, "unknown capability: %s (it must be the only item)", text);
@@ -180,9 +181,9 @@ void check_tmpfs(SchemaWalk *w, const void *list, Pos pos) {
         check_each(w, list, tmpfs_fault);
 }
 
-static const char *const rlimit_names[] = {
-        "CPU",     "FSIZE", "DATA",  "STACK",      "CORE",     "RSS",  "NPROC",  "NOFILE",
-        "MEMLOCK", "AS",    "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME",
+const char *const check_rlimit_names[] = {
+        "CPU", "FSIZE", "DATA",       "STACK",    "CORE", "RSS",    "NPROC",  "NOFILE", "MEMLOCK",
+        "AS",  "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME", NULL,
 };
 
 /* The part up to the next comma without blanks around it; *s moves behind the comma. */
@@ -207,12 +208,12 @@ static const char *rlimit_fault(const char *text, Arena *a) {
                                     text);
         _cleanup_free_ char *name = next_part(&s);
         const char *bare = strncasecmp(name, "RLIMIT_", 7) == 0 ? name + 7 : name;
-        size_t i = 0;
-        while (i < ARRAY_LEN(rlimit_names) && strcasecmp(bare, rlimit_names[i]) != 0)
-                i++;
-        if (i == ARRAY_LEN(rlimit_names))
+        const char *const *known = check_rlimit_names;
+        while (*known && strcasecmp(bare, *known) != 0)
+                known++;
+        if (!*known)
                 return arena_printf(a, "unknown limit: %.80s", name);
-        for (i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 2; i++) {
                 _cleanup_free_ char *value = next_part(&s);
                 uint64_t unused;
                 if (strcasecmp(value, "unlimited") != 0 && !str_to_u64(value, &unused))

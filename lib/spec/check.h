@@ -7,6 +7,9 @@
 
 #include "lib/spec/schema.h"
 
+extern const char *const check_capability_names[]; /* 11.4, without CAP_; NULL-terminated */
+extern const char *const check_rlimit_names[];     /* 5.3, without RLIMIT_; NULL-terminated */
+
 /* Keys. */
 void check_name(SchemaWalk *w, const void *str, Pos pos);
 void check_volume_name(SchemaWalk *w, const void *str, Pos pos);

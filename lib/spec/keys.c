@@ -1,117 +1,148 @@
 /* keys.c - every key of the build file and of the image label (yaml.md 5, 6.3), one row each.
  *
- * The order of rows is the order of yaml.md; it has no meaning for the parser. */
+ * The order of rows is the order of yaml.md; it has no meaning for the parser.  The help of a row
+ * is what `linuxkit schema` and with it every editor shows. */
 #include "lib/spec/keys.h"
 
 #include "lib/spec/check.h"
+#include "lib/spec/shape.h"
 
 const char *const spec_section_names[SECTION_COUNT] = { "onboot", "onshutdown", "services" };
 const char *const spec_ns_names[NS_COUNT] = { "cgroup", "ipc", "mnt", "net", "pid", "user", "uts" };
 
-#define KEY(k, t, st, member) .name = (k), .type = (t), .offset = offsetof(st, member)
-#define STRING(k, st, member) \
-        { KEY(k, KEY_STRING, st, member) }
-#define STRINGS(k, st, member) \
-        { KEY(k, KEY_STRINGS, st, member) }
-#define BOOL(k, st, member) \
-        { KEY(k, KEY_BOOL, st, member) }
-#define U32(k, st, member) \
-        { KEY(k, KEY_U32, st, member) }
-#define INT(k, st, member, lo, hi) \
-        { KEY(k, KEY_INT, st, member), .min = (lo), .max = (hi) }
-#define INT64(k, st, member)    INT(k, st, member, INT64_MIN, INT64_MAX)
-#define UINT(k, st, member, hi) INT(k, st, member, 0, hi)
-#define FLAG(st, member)        .flag = 1 + offsetof(st, member)
+#define KEY(k, t, st, member, h) \
+        .name = (k), .type = (t), .offset = offsetof(st, member), .help = (h)
+#define STRING(k, st, member, h) \
+        { KEY(k, KEY_STRING, st, member, h) }
+#define STRINGS(k, st, member, h) \
+        { KEY(k, KEY_STRINGS, st, member, h) }
+#define BOOL(k, st, member, h) \
+        { KEY(k, KEY_BOOL, st, member, h) }
+#define U32(k, st, member, h) \
+        { KEY(k, KEY_U32, st, member, h) }
+#define INT(k, st, member, lo, hi, h) \
+        { KEY(k, KEY_INT, st, member, h), .min = (lo), .max = (hi) }
+#define INT64(k, st, member, h)    INT(k, st, member, INT64_MIN, INT64_MAX, h)
+#define UINT(k, st, member, hi, h) INT(k, st, member, 0, hi, h)
+#define FLAG(st, member)           .flag = 1 + offsetof(st, member)
 /* A list member { items, n } without and with a flag "set". */
-#define PLAIN_LIST(k, st, member, s) \
-        KEY(k, KEY_LIST, st, member.items), .count = offsetof(st, member.n), .sub = (s)
-#define LIST(k, st, member, s) PLAIN_LIST(k, st, member, s), FLAG(st, member.set)
-#define SCHEMA(st, rows)       .keys = (rows), .n = ARRAY_LEN(rows), .size = sizeof(st)
-#define POS(st)                .pos = 1 + offsetof(st, pos)
+#define PLAIN_LIST(k, st, member, s, h) \
+        KEY(k, KEY_LIST, st, member.items, h), .count = offsetof(st, member.n), .sub = (s)
+#define LIST(k, st, member, s, h) PLAIN_LIST(k, st, member, s, h), FLAG(st, member.set)
+/* What a value must look like: the test, and the same as JSON Schema. */
+#define CHECK(c)         .check = check_##c, .shape = shape_##c
+#define SCHEMA(st, rows) .keys = (rows), .n = ARRAY_LEN(rows), .size = sizeof(st)
+#define POS(st)          .pos = 1 + offsetof(st, pos)
 
 /* --- mounts, devices, id mappings (5.3, 5.4) -------------------------------------------------- */
 
 static const Key id_mapping_keys[] = {
-        U32("hostID", IdMapping, host_id),
-        U32("containerID", IdMapping, container_id),
-        U32("size", IdMapping, size),
+        U32("hostID", IdMapping, host_id, "first id outside the container"),
+        U32("containerID", IdMapping, container_id, "first id inside the container"),
+        U32("size", IdMapping, size, "how many ids are mapped"),
 };
-static const Schema id_mapping = { SCHEMA(IdMapping, id_mapping_keys) };
+static const Schema id_mapping = { .name = "id-mapping", SCHEMA(IdMapping, id_mapping_keys) };
 
 static const Key mount_keys[] = {
-        STRING("destination", Mount, destination),
-        STRING("type", Mount, type),
-        STRING("source", Mount, source),
-        STRINGS("options", Mount, options),
-        { LIST("uidmappings", Mount, uid_mappings, &id_mapping) },
-        { LIST("gidmappings", Mount, gid_mappings, &id_mapping) },
+        STRING("destination", Mount, destination, "where the mount appears"),
+        STRING("type", Mount, type,
+               "file system type; default: source, if that is mqueue, devpts, proc, sysfs or "
+               "cgroup; tmpfs on /dev"),
+        STRING("source", Mount, source,
+               "device, directory, or (with type bind) name of a volume; default: type"),
+        STRINGS("options", Mount, options, "mount options, such as ro or size=1m"),
+        { LIST("uidmappings", Mount, uid_mappings, &id_mapping, "accepted and ignored") },
+        { LIST("gidmappings", Mount, gid_mappings, &id_mapping, "accepted and ignored") },
 };
-static const Schema mount = { SCHEMA(Mount, mount_keys), POS(Mount), .check = check_mount };
+static const Schema mount = {
+        .name = "mount", SCHEMA(Mount, mount_keys), POS(Mount), CHECK(mount)
+};
 /* runtime.mounts are written as given (5.8) */
-static const Schema runtime_mount = { SCHEMA(Mount, mount_keys), POS(Mount) };
+static const Schema runtime_mount = { .name = "runtime-mount",
+                                      SCHEMA(Mount, mount_keys),
+                                      POS(Mount) };
 
 static const Key device_keys[] = {
-        STRING("path", Device, path),  STRING("type", Device, type), INT64("major", Device, major),
-        INT64("minor", Device, minor), STRING("mode", Device, mode),
+        STRING("path", Device, path, "path in the container, or all for a whole class of devices"),
+        STRING("type", Device, type, "c (character), b (block), p (pipe), or a (all)"),
+        INT64("major", Device, major, "major number"),
+        INT64("minor", Device, minor, "minor number"),
+        STRING("mode", Device, mode,
+               "permissions, an octal number in quotes; required unless path is all"),
 };
-static const Schema device = { SCHEMA(Device, device_keys), POS(Device), .check = check_device };
+static const Schema device = {
+        .name = "device", SCHEMA(Device, device_keys), POS(Device), CHECK(device)
+};
 
 /* --- resources (5.5) -------------------------------------------------------------------------- */
 
 static const Key resource_device_keys[] = {
-        BOOL("allow", ResourceDevice, allow),     STRING("type", ResourceDevice, type),
-        INT64("major", ResourceDevice, major),    INT64("minor", ResourceDevice, minor),
-        STRING("access", ResourceDevice, access),
+        BOOL("allow", ResourceDevice, allow, "allow or deny"),
+        STRING("type", ResourceDevice, type, "c (character), b (block) or a (all)"),
+        INT64("major", ResourceDevice, major, "major number"),
+        INT64("minor", ResourceDevice, minor, "minor number"),
+        STRING("access", ResourceDevice, access, "any of r (read), w (write) and m (make)"),
 };
-static const Schema resource_device = { SCHEMA(ResourceDevice, resource_device_keys) };
+static const Schema resource_device = { .name = "resource-device",
+                                        SCHEMA(ResourceDevice, resource_device_keys) };
 
 /* The sub-mappings of resources are anonymous structs, so their keys count from Resources. */
 static const Key memory_keys[] = {
-        INT64("limit", Resources, memory.limit),
-        INT64("reservation", Resources, memory.reservation),
-        INT64("swap", Resources, memory.swap),
-        INT64("kernel", Resources, memory.kernel),
-        INT64("kernelTCP", Resources, memory.kernel_tcp),
-        UINT("swappiness", Resources, memory.swappiness, UINT64_MAX),
-        BOOL("disableOOMKiller", Resources, memory.disable_oom_killer),
+        INT64("limit", Resources, memory.limit, "limit in bytes"),
+        INT64("reservation", Resources, memory.reservation, "soft limit in bytes"),
+        INT64("swap", Resources, memory.swap, "limit of memory and swap together in bytes"),
+        INT64("kernel", Resources, memory.kernel, "limit of kernel memory in bytes"),
+        INT64("kernelTCP", Resources, memory.kernel_tcp, "limit of TCP buffers in bytes"),
+        UINT("swappiness", Resources, memory.swappiness, UINT64_MAX,
+             "how readily the kernel swaps, 0 to 100"),
+        BOOL("disableOOMKiller", Resources, memory.disable_oom_killer,
+             "do not kill processes when memory runs out"),
 };
 static const Key cpu_keys[] = {
-        UINT("shares", Resources, cpu.shares, UINT64_MAX),
-        INT64("quota", Resources, cpu.quota),
-        UINT("period", Resources, cpu.period, UINT64_MAX),
-        INT64("realtimeRuntime", Resources, cpu.realtime_runtime),
-        UINT("realtimePeriod", Resources, cpu.realtime_period, UINT64_MAX),
-        STRING("cpus", Resources, cpu.cpus),
-        STRING("mems", Resources, cpu.mems),
+        UINT("shares", Resources, cpu.shares, UINT64_MAX, "weight against other containers"),
+        INT64("quota", Resources, cpu.quota, "microseconds of processor time per period"),
+        UINT("period", Resources, cpu.period, UINT64_MAX, "length of a period in microseconds"),
+        INT64("realtimeRuntime", Resources, cpu.realtime_runtime,
+              "microseconds of realtime scheduling per period"),
+        UINT("realtimePeriod", Resources, cpu.realtime_period, UINT64_MAX,
+             "length of a realtime period in microseconds"),
+        STRING("cpus", Resources, cpu.cpus, "processors to run on, such as 0-3,5"),
+        STRING("mems", Resources, cpu.mems, "memory nodes to use, such as 0-1"),
 };
-static const Key pids_keys[] = { INT64("limit", Resources, pids_limit) };
+static const Key pids_keys[] = { INT64("limit", Resources, pids_limit,
+                                       "highest number of processes") };
 
 static const Key weight_device_keys[] = {
-        INT64("major", WeightDevice, major),
-        INT64("minor", WeightDevice, minor),
-        UINT("weight", WeightDevice, weight, UINT16_MAX),
-        UINT("leafWeight", WeightDevice, leaf_weight, UINT16_MAX),
+        INT64("major", WeightDevice, major, "major number of the device"),
+        INT64("minor", WeightDevice, minor, "minor number of the device"),
+        UINT("weight", WeightDevice, weight, UINT16_MAX, "weight of its traffic"),
+        UINT("leafWeight", WeightDevice, leaf_weight, UINT16_MAX,
+             "weight against the container's own children"),
 };
 static const Key throttle_device_keys[] = {
-        INT64("major", WeightDevice, major),
-        INT64("minor", WeightDevice, minor),
-        UINT("rate", WeightDevice, rate, UINT64_MAX),
+        INT64("major", WeightDevice, major, "major number of the device"),
+        INT64("minor", WeightDevice, minor, "minor number of the device"),
+        UINT("rate", WeightDevice, rate, UINT64_MAX, "bytes or operations per second"),
 };
-static const Schema weight_device = { SCHEMA(WeightDevice, weight_device_keys) };
-static const Schema throttle_device = { SCHEMA(WeightDevice, throttle_device_keys) };
+static const Schema weight_device = { .name = "weight-device",
+                                      SCHEMA(WeightDevice, weight_device_keys) };
+static const Schema throttle_device = { .name = "throttle-device",
+                                        SCHEMA(WeightDevice, throttle_device_keys) };
 
 static const Key blockio_keys[] = {
-        UINT("weight", Resources, blockio.weight, UINT16_MAX),
-        UINT("leafWeight", Resources, blockio.leaf_weight, UINT16_MAX),
-        { PLAIN_LIST("weightDevice", Resources, blockio.weight_device, &weight_device) },
+        UINT("weight", Resources, blockio.weight, UINT16_MAX, "weight against other containers"),
+        UINT("leafWeight", Resources, blockio.leaf_weight, UINT16_MAX,
+             "weight against the container's own children"),
+        { PLAIN_LIST("weightDevice", Resources, blockio.weight_device, &weight_device,
+                     "weights of single devices") },
         { PLAIN_LIST("throttleReadBpsDevice", Resources, blockio.throttle_read_bps,
-                     &throttle_device) },
+                     &throttle_device, "limits of bytes read per second") },
         { PLAIN_LIST("throttleWriteBpsDevice", Resources, blockio.throttle_write_bps,
-                     &throttle_device) },
+                     &throttle_device, "limits of bytes written per second") },
         { PLAIN_LIST("throttleReadIOPSDevice", Resources, blockio.throttle_read_iops,
-                     &throttle_device) },
+                     &throttle_device, "limits of read operations per second") },
         { PLAIN_LIST("throttleWriteIOPSDevice", Resources, blockio.throttle_write_iops,
-                     &throttle_device) },
+                     &throttle_device, "limits of write operations per second") },
 };
 
 /* Resources keeps page sizes and limits as two arrays. */
@@ -121,10 +152,11 @@ typedef struct HugePage {
 } HugePage;
 
 static const Key huge_page_keys[] = {
-        { KEY("pageSize", KEY_STRING_OR_INT, HugePage, page_size) },
-        UINT("limit", HugePage, limit, UINT64_MAX),
+        { KEY("pageSize", KEY_STRING_OR_INT, HugePage, page_size,
+              "size of the pages, such as 2MB") },
+        UINT("limit", HugePage, limit, UINT64_MAX, "limit in bytes"),
 };
-static const Schema huge_page = { SCHEMA(HugePage, huge_page_keys) };
+static const Schema huge_page = { .name = "huge-page", SCHEMA(HugePage, huge_page_keys) };
 
 static void place_huge_pages(Arena *a, void *base, const void *items, size_t n) {
         Resources *r = base;
@@ -141,14 +173,14 @@ static void place_huge_pages(Arena *a, void *base, const void *items, size_t n) 
 typedef __typeof__(*((Resources *)0)->network.priorities) Priority;
 
 static const Key priority_keys[] = {
-        STRING("name", Priority, name),
-        UINT("priority", Priority, priority, UINT32_MAX),
+        STRING("name", Priority, name, "network interface"),
+        UINT("priority", Priority, priority, UINT32_MAX, "priority of its traffic"),
 };
-static const Schema priority = { SCHEMA(Priority, priority_keys) };
+static const Schema priority = { .name = "priority", SCHEMA(Priority, priority_keys) };
 
 static const Key network_keys[] = {
-        UINT("classID", Resources, network.class_id, UINT32_MAX),
-        { KEY("priorities", KEY_LIST, Resources, network.priorities),
+        UINT("classID", Resources, network.class_id, UINT32_MAX, "class of the outgoing packets"),
+        { KEY("priorities", KEY_LIST, Resources, network.priorities, "priorities by interface"),
           .count = offsetof(Resources, network.n_priorities), .sub = &priority },
 };
 
@@ -158,113 +190,150 @@ static const Schema pids = { SCHEMA(Resources, pids_keys) };
 static const Schema blockio = { SCHEMA(Resources, blockio_keys) };
 static const Schema network = { SCHEMA(Resources, network_keys) };
 
-#define RESOURCE(k, s, member) \
-        { .name = (k), .type = KEY_MAPPING, .sub = (s), FLAG(Resources, member) }
+#define RESOURCE(k, s, member, h) \
+        { .name = (k), .type = KEY_MAPPING, .sub = (s), FLAG(Resources, member), .help = (h) }
 static const Key resources_keys[] = {
-        { PLAIN_LIST("devices", Resources, devices, &resource_device) },
-        RESOURCE("memory", &memory, memory_set),
-        RESOURCE("cpu", &cpu, cpu_set),
-        RESOURCE("pids", &pids, pids_set),
-        RESOURCE("blockio", &blockio, blockio_set),
+        { PLAIN_LIST("devices", Resources, devices, &resource_device,
+                     "rules for access to devices") },
+        RESOURCE("memory", &memory, memory_set, "memory limits"),
+        RESOURCE("cpu", &cpu, cpu_set, "processor limits"),
+        RESOURCE("pids", &pids, pids_set, "limit of processes"),
+        RESOURCE("blockio", &blockio, blockio_set, "limits of disk traffic"),
         { .name = "hugepageLimits",
+          .help = "limits of huge pages",
           .type = KEY_LIST,
           .sub = &huge_page,
           .place = place_huge_pages },
-        RESOURCE("network", &network, network_set),
+        RESOURCE("network", &network, network_set, "network classes and priorities"),
 };
 static const Schema resources = { SCHEMA(Resources, resources_keys) };
 
 /* --- runtime (5.8) ---------------------------------------------------------------------------- */
 
 static const Key interface_keys[] = {
-        STRING("name", Interface, name),
-        STRING("add", Interface, add),
-        STRING("peer", Interface, peer),
-        BOOL("createInRoot", Interface, create_in_root),
+        STRING("name", Interface, name, "name of the interface in the container"),
+        STRING("add", Interface, add, "type of a new interface to make, such as wireguard"),
+        STRING("peer", Interface, peer, "other end of a veth pair, which stays outside"),
+        BOOL("createInRoot", Interface, create_in_root,
+             "make the interface in the root network namespace and move it"),
 };
-static const Schema interface = { SCHEMA(Interface, interface_keys) };
+static const Schema interface = { .name = "interface", SCHEMA(Interface, interface_keys) };
 
 static const Key bind_ns_keys[] = {
-        STRING("cgroup", Runtime, bind_ns[NS_CGROUP]), STRING("ipc", Runtime, bind_ns[NS_IPC]),
-        STRING("mnt", Runtime, bind_ns[NS_MNT]),       STRING("net", Runtime, bind_ns[NS_NET]),
-        STRING("pid", Runtime, bind_ns[NS_PID]),       STRING("user", Runtime, bind_ns[NS_USER]),
-        STRING("uts", Runtime, bind_ns[NS_UTS]),
+        STRING("cgroup", Runtime, bind_ns[NS_CGROUP], "file that keeps the cgroup namespace"),
+        STRING("ipc", Runtime, bind_ns[NS_IPC], "file that keeps the IPC namespace"),
+        STRING("mnt", Runtime, bind_ns[NS_MNT], "file that keeps the mount namespace"),
+        STRING("net", Runtime, bind_ns[NS_NET], "file that keeps the network namespace"),
+        STRING("pid", Runtime, bind_ns[NS_PID], "file that keeps the process namespace"),
+        STRING("user", Runtime, bind_ns[NS_USER], "file that keeps the user namespace"),
+        STRING("uts", Runtime, bind_ns[NS_UTS], "file that keeps the host name namespace"),
 };
 static const Schema bind_ns = { SCHEMA(Runtime, bind_ns_keys) };
 
 static const char *const restart_policies[] = { "no", "on-failure", "always", NULL };
 
 static const Key runtime_keys[] = {
-        STRINGS("cgroups", Runtime, cgroups),
-        { LIST("mounts", Runtime, mounts, &runtime_mount) },
-        STRINGS("mkdir", Runtime, mkdir),
-        { LIST("interfaces", Runtime, interfaces, &interface) },
-        { .name = "bindNS", .type = KEY_MAPPING, .sub = &bind_ns, FLAG(Runtime, bind_ns_set) },
-        STRING("namespace", Runtime, namespace),
-        { KEY("restart", KEY_STRING, Runtime, restart), .choices = restart_policies },
+        STRINGS("cgroups", Runtime, cgroups, "cgroups to make before the container starts"),
+        { LIST("mounts", Runtime, mounts, &runtime_mount,
+               "mounts to make before the container starts, as given") },
+        STRINGS("mkdir", Runtime, mkdir, "directories to make before the container starts"),
+        { LIST("interfaces", Runtime, interfaces, &interface,
+               "network interfaces to move or make") },
+        { .name = "bindNS",
+          .help = "files that keep the namespaces of the container",
+          .type = KEY_MAPPING,
+          .sub = &bind_ns,
+          FLAG(Runtime, bind_ns_set) },
+        STRING("namespace", Runtime, namespace, "containerd namespace of a service"),
+        { KEY("restart", KEY_STRING, Runtime, restart,
+              "when a service that ended is started again: no, on-failure or always (an addition "
+              "to LinuxKit)"),
+          .choices = restart_policies },
 };
 static const Schema runtime = { SCHEMA(Runtime, runtime_keys) };
 
 /* --- image entries and labels (5.3, 6.3) ------------------------------------------------------ */
 
-#define CHECKED(k, member, c) \
-        { KEY(k, KEY_STRINGS, Settings, member), .check = (c) }
+#define CHECKED(k, member, c, h) \
+        { KEY(k, KEY_STRINGS, Settings, member, h), CHECK(c) }
 /* capabilities.add and binds.add stand apart: a label may hold them, but they are ignored there. */
 static const Key settings_keys[] = {
-        CHECKED("capabilities", capabilities, check_capabilities),
-        CHECKED("ambient", ambient, check_capabilities),
-        { LIST("mounts", Settings, mounts, &mount) },
-        CHECKED("binds", binds, check_binds),
-        CHECKED("tmpfs", tmpfs, check_tmpfs),
-        { LIST("devices", Settings, devices, &device) },
-        STRINGS("command", Settings, command),
-        STRINGS("env", Settings, env),
-        STRING("cwd", Settings, cwd),
-        STRING("net", Settings, net),
-        STRING("pid", Settings, pid),
-        STRING("ipc", Settings, ipc),
-        STRING("uts", Settings, uts),
-        STRING("userns", Settings, userns),
-        STRING("hostname", Settings, hostname),
-        BOOL("readonly", Settings, readonly),
-        STRINGS("maskedPaths", Settings, masked_paths),
-        STRINGS("readonlyPaths", Settings, readonly_paths),
-        { KEY("uid", KEY_ID, Settings, uid) },
-        { KEY("gid", KEY_ID, Settings, gid) },
-        { KEY("additionalGids", KEY_IDS, Settings, additional_gids) },
-        BOOL("noNewPrivileges", Settings, no_new_privileges),
-        INT64("oomScoreAdj", Settings, oom_score_adj),
-        STRING("rootfsPropagation", Settings, rootfs_propagation),
-        STRING("cgroupsPath", Settings, cgroups_path),
-        { KEY("resources", KEY_MAPPING, Settings, resources), .sub = &resources,
-          FLAG(Settings, resources.set) },
-        { KEY("sysctl", KEY_STRING_MAP, Settings, sysctl) },
-        { KEY("annotations", KEY_STRING_MAP, Settings, annotations) },
-        CHECKED("rlimits", rlimits, check_rlimits),
-        { LIST("uidMappings", Settings, uid_mappings, &id_mapping) },
-        { LIST("gidMappings", Settings, gid_mappings, &id_mapping) },
-        { KEY("runtime", KEY_MAPPING, Settings, runtime), .sub = &runtime,
-          FLAG(Settings, runtime.set) },
+        CHECKED("capabilities", capabilities, capabilities,
+                "capabilities, CAP_... in capitals, or only all or none"),
+        CHECKED("ambient", ambient, capabilities,
+                "capabilities that programs started by the container inherit"),
+        { LIST("mounts", Settings, mounts, &mount, "further mounts") },
+        CHECKED("binds", binds, binds,
+                "SOURCE:DESTINATION[:OPTION,...]; a SOURCE without / at its beginning is a volume"),
+        CHECKED("tmpfs", tmpfs, tmpfs, "DESTINATION[:OPTION,...]: empty file systems in memory"),
+        { LIST("devices", Settings, devices, &device, "device nodes") },
+        STRINGS("command", Settings, command, "program and arguments instead of the image's"),
+        STRINGS("env", Settings, env, "environment instead of the image's, NAME=VALUE"),
+        STRING("cwd", Settings, cwd, "directory in which the program starts"),
+        STRING("net", Settings, net, "network namespace: host (default), new, none or a path"),
+        STRING("pid", Settings, pid, "process namespace: new (default), host or a path"),
+        STRING("ipc", Settings, ipc, "IPC namespace: host (default), new or a path"),
+        STRING("uts", Settings, uts, "host name namespace: host (default), new or a path"),
+        STRING("userns", Settings, userns, "user namespace: host (default), new or a path"),
+        STRING("hostname", Settings, hostname, "host name; needs a uts namespace of its own"),
+        BOOL("readonly", Settings, readonly, "the root file system cannot be written"),
+        STRINGS("maskedPaths", Settings, masked_paths,
+                "paths that cannot be read in the container"),
+        STRINGS("readonlyPaths", Settings, readonly_paths,
+                "paths that cannot be written in the container"),
+        { KEY("uid", KEY_ID, Settings, uid, "user: a number, or the name of an image entry") },
+        { KEY("gid", KEY_ID, Settings, gid, "group: a number, or the name of an image entry") },
+        { KEY("additionalGids", KEY_IDS, Settings, additional_gids,
+              "further groups: numbers, or names of image entries") },
+        BOOL("noNewPrivileges", Settings, no_new_privileges,
+             "programs cannot gain privileges, by setuid for instance"),
+        INT64("oomScoreAdj", Settings, oom_score_adj,
+              "adjustment of the score when memory runs out, -1000 to 1000"),
+        STRING("rootfsPropagation", Settings, rootfs_propagation,
+               "propagation of mounts: private, shared, slave ..."),
+        STRING("cgroupsPath", Settings, cgroups_path, "cgroup of the container"),
+        { KEY("resources", KEY_MAPPING, Settings, resources,
+              "limits; replaces those of the image as a whole"),
+          .sub = &resources, FLAG(Settings, resources.set) },
+        { KEY("sysctl", KEY_STRING_MAP, Settings, sysctl,
+              "kernel settings of the namespaces; values in quotes") },
+        { KEY("annotations", KEY_STRING_MAP, Settings, annotations,
+              "annotations of the runtime configuration") },
+        CHECKED("rlimits", rlimits, rlimits, "NAME,SOFT,HARD, such as nofile,1024,unlimited"),
+        { LIST("uidMappings", Settings, uid_mappings, &id_mapping,
+               "user ids of a user namespace") },
+        { LIST("gidMappings", Settings, gid_mappings, &id_mapping,
+               "group ids of a user namespace") },
+        { KEY("runtime", KEY_MAPPING, Settings, runtime, "what happens around the container"),
+          .sub = &runtime, FLAG(Settings, runtime.set) },
 };
 
 static const Schema settings = { SCHEMA(Settings, settings_keys) };
 
 static const Key entry_keys[] = {
-        { KEY("name", KEY_STRING, ImageEntry, name), .required = true, .check = check_name },
-        { KEY("image", KEY_STRING, ImageEntry, image.text), .required = true,
-          .check = check_image },
-        { KEY("capabilities.add", KEY_STRINGS, ImageEntry, s.capabilities_add),
-          .check = check_capabilities },
-        { KEY("binds.add", KEY_STRINGS, ImageEntry, s.binds_add), .check = check_binds },
+        { KEY("name", KEY_STRING, ImageEntry, name, "name of the container; unique among services"),
+          .required = true, CHECK(name) },
+        { KEY("image", KEY_STRING, ImageEntry, image.text,
+              "image reference, or @pkg:DIRECTORY for a package of a checkout"),
+          .required = true, CHECK(image) },
+        { KEY("capabilities.add", KEY_STRINGS, ImageEntry, s.capabilities_add,
+              "capabilities beside those of the image's label"),
+          CHECK(capabilities) },
+        { KEY("binds.add", KEY_STRINGS, ImageEntry, s.binds_add,
+              "binds beside those of the image's label"),
+          CHECK(binds) },
 };
-static const Schema entry = { SCHEMA(ImageEntry, entry_keys), POS(ImageEntry), .base = &settings,
+static const Schema entry = { .name = "entry",
+                              SCHEMA(ImageEntry, entry_keys),
+                              POS(ImageEntry),
+                              .base = &settings,
                               .base_offset = offsetof(ImageEntry, s) };
 
 static const Key label_keys[] = {
-        { KEY("name", KEY_STRING, ImageEntry, name), .check = check_label_name },
-        { KEY("image", KEY_STRING, ImageEntry, image.text), .check = check_label_name },
-        STRINGS("capabilities.add", ImageEntry, s.capabilities_add),
-        STRINGS("binds.add", ImageEntry, s.binds_add),
+        { KEY("name", KEY_STRING, ImageEntry, name, NULL), .check = check_label_name },
+        { KEY("image", KEY_STRING, ImageEntry, image.text, NULL), .check = check_label_name },
+        STRINGS("capabilities.add", ImageEntry, s.capabilities_add, NULL),
+        STRINGS("binds.add", ImageEntry, s.binds_add, NULL),
 };
 const Schema schema_label = { SCHEMA(ImageEntry, label_keys), POS(ImageEntry), .base = &settings,
                               .base_offset = offsetof(ImageEntry, s) };
@@ -273,49 +342,78 @@ const Schema schema_label = { SCHEMA(ImageEntry, label_keys), POS(ImageEntry), .
  */
 
 static const Key kernel_keys[] = {
-        { KEY("image", KEY_STRING, Kernel, image.text), .check = check_optional_image },
-        STRING("cmdline", Kernel, cmdline),
-        STRING("binary", Kernel, binary),
-        STRING("tar", Kernel, tar),
-        STRING("ucode", Kernel, ucode),
+        { KEY("image", KEY_STRING, Kernel, image.text,
+              "image with the kernel; without it there is none"),
+          CHECK(optional_image) },
+        STRING("cmdline", Kernel, cmdline, "command line of the kernel"),
+        STRING("binary", Kernel, binary, "path of the kernel in the image; default: kernel"),
+        STRING("tar", Kernel, tar,
+               "tar with the modules in the image; default: kernel.tar; none: there is none"),
+        STRING("ucode", Kernel, ucode, "cpio archive with microcode in the image"),
 };
 static const Schema kernel = { SCHEMA(Kernel, kernel_keys), POS(Kernel) };
 
 static const char *const volume_formats[] = { "oci", "filesystem", NULL };
 
 static const Key volume_keys[] = {
-        { KEY("name", KEY_STRING, Volume, name), .required = true, .check = check_volume_name },
-        { KEY("image", KEY_STRING, Volume, image.text), .check = check_optional_image },
-        { KEY("format", KEY_STRING, Volume, format), .choices = volume_formats },
-        STRINGS("platforms", Volume, platforms),
-        BOOL("readonly", Volume, readonly),
+        { KEY("name", KEY_STRING, Volume, name, "name for binds and mounts: a-z, 0-9, _ and -"),
+          .required = true, CHECK(volume_name) },
+        { KEY("image", KEY_STRING, Volume, image.text,
+              "image with the first content; without it the volume is empty"),
+          CHECK(optional_image) },
+        { KEY("format", KEY_STRING, Volume, format,
+              "filesystem (default): the files of the image; oci: the image itself as an OCI "
+              "layout"),
+          .choices = volume_formats },
+        STRINGS("platforms", Volume, platforms,
+                "platforms to keep with format oci, OS/ARCHITECTURE[/VARIANT]; default: all"),
+        BOOL("readonly", Volume, readonly, "the volume cannot be written"),
 };
-static const Schema volume = { SCHEMA(Volume, volume_keys), POS(Volume), .check = check_volume };
+static const Schema volume = {
+        .name = "volume", SCHEMA(Volume, volume_keys), POS(Volume), CHECK(volume)
+};
 
 static const Key file_keys[] = {
-        STRING("path", FileItem, path),        BOOL("directory", FileItem, directory),
-        STRING("symlink", FileItem, symlink),  STRING("contents", FileItem, contents),
-        STRING("source", FileItem, source),    STRING("metadata", FileItem, metadata),
-        BOOL("optional", FileItem, optional),  STRING("mode", FileItem, mode),
-        { KEY("uid", KEY_ID, FileItem, uid) }, { KEY("gid", KEY_ID, FileItem, gid) },
+        STRING("path", FileItem, path, "path in the root file system"),
+        BOOL("directory", FileItem, directory, "make a directory"),
+        STRING("symlink", FileItem, symlink, "make a symbolic link with this target"),
+        STRING("contents", FileItem, contents, "content of the file"),
+        STRING("source", FileItem, source,
+               "file to copy, relative to the current directory; ~/ is the home directory"),
+        STRING("metadata", FileItem, metadata, "the merged build file as content: yaml or json"),
+        BOOL("optional", FileItem, optional, "leave the item out when source does not exist"),
+        STRING("mode", FileItem, mode,
+               "permissions, an octal number in quotes; default: 0600, directories 0700"),
+        { KEY("uid", KEY_ID, FileItem, uid, "owner: a number, or the name of an image entry") },
+        { KEY("gid", KEY_ID, FileItem, gid, "group: a number, or the name of an image entry") },
 };
-static const Schema file = { SCHEMA(FileItem, file_keys), POS(FileItem), .check = check_file };
+static const Schema file = {
+        .name = "file", SCHEMA(FileItem, file_keys), POS(FileItem), CHECK(file)
+};
 
 static const Key trust_keys[] = {
-        STRINGS("image", BuildFile, trust.image),
-        STRINGS("org", BuildFile, trust.org),
+        STRINGS("image", BuildFile, trust.image, "ignored"),
+        STRINGS("org", BuildFile, trust.org, "ignored"),
 };
 static const Schema trust = { SCHEMA(BuildFile, trust_keys) };
 
 static const Key top_keys[] = {
-        { KEY("kernel", KEY_MAPPING, BuildFile, kernel), .sub = &kernel,
-          FLAG(BuildFile, kernel.set) },
-        { KEY("init", KEY_STRINGS, BuildFile, init), .check = check_images },
-        { LIST("onboot", BuildFile, sections[SECTION_ONBOOT], &entry) },
-        { LIST("onshutdown", BuildFile, sections[SECTION_ONSHUTDOWN], &entry) },
-        { LIST("services", BuildFile, sections[SECTION_SERVICES], &entry) },
-        { LIST("volumes", BuildFile, volumes, &volume) },
-        { LIST("files", BuildFile, files, &file) },
-        { .name = "trust", .type = KEY_MAPPING, .sub = &trust },
+        { KEY("kernel", KEY_MAPPING, BuildFile, kernel, "kernel and its command line"),
+          .sub = &kernel, FLAG(BuildFile, kernel.set) },
+        { KEY("init", KEY_STRINGS, BuildFile, init,
+              "images that are unpacked into the root, one over the other"),
+          CHECK(images) },
+        { LIST("onboot", BuildFile, sections[SECTION_ONBOOT], &entry,
+               "containers that run one after another while the machine starts") },
+        { LIST("onshutdown", BuildFile, sections[SECTION_ONSHUTDOWN], &entry,
+               "containers that run one after another while the machine stops") },
+        { LIST("services", BuildFile, sections[SECTION_SERVICES], &entry,
+               "containers that run side by side for as long as the machine is up") },
+        { LIST("volumes", BuildFile, volumes, &volume, "directories that containers share") },
+        { LIST("files", BuildFile, files, &file, "files of the root file system") },
+        { .name = "trust",
+          .help = "ignored; from older versions of LinuxKit",
+          .type = KEY_MAPPING,
+          .sub = &trust },
 };
 const Schema schema_build_file = { SCHEMA(BuildFile, top_keys) };

@@ -1,9 +1,10 @@
-/* schema.h - one table row per key: name, type, place in the struct, limits.  The rows drive
- * parsing, validation and the suggestions for misspelt keys.
+/* schema.h - one table row per key: name, type, place in the struct, limits, help.  The rows drive
+ * parsing, validation, the suggestions for misspelt keys and `linuxkit schema`.
  *
  * Nothing here knows a key of the build file; the rows are in keys.c. */
 #pragma once
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,7 @@ typedef struct Schema Schema;
 
 typedef struct Key {
         const char *name;
+        const char *help; /* what the key is for, one line */
         KeyType type;
         bool required;
         size_t offset; /* of the value (KEY_LIST: of the pointer) in the struct */
@@ -47,11 +49,15 @@ typedef struct Key {
         const char *const *choices; /* KEY_STRING: NULL-terminated list of what is allowed */
         /* Further checks on a value of the right type; value points to what stands at offset. */
         void (*check)(SchemaWalk *w, const void *value, Pos pos);
+        /* What check demands, as members of a JSON Schema; the caller owns the object.  NULL: none.
+         */
+        json_t *(*shape)(void);
         /* KEY_LIST whose struct keeps the items in another shape: moves them there. */
         void (*place)(Arena *a, void *base, const void *items, size_t n);
 } Key;
 
 struct Schema {
+        const char *name; /* of the definition in the JSON Schema; NULL: stands in its only place */
         const Key *keys;
         size_t n;
         size_t size; /* of the struct */
@@ -60,6 +66,7 @@ struct Schema {
         size_t base_offset; /* where the base's struct starts */
         /* Checks on several keys together; only called when all of them are right singly. */
         void (*check)(SchemaWalk *w, const void *item, Pos pos);
+        json_t *(*shape)(void); /* as in Key */
 };
 
 /* Fills item (zeroed, s->size bytes) from the mapping n; faults go to w->problems. */

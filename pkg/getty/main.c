@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +60,18 @@ static void warn_if_not_secure(const char *name) {
         fprintf(stderr, "getty: %s is not in /etc/securetty\n", name);
 }
 
+/* /dev/ttyS0 to ttyS3 are there on every machine; without the hardware they answer EIO, and nobody
+ * can ever log in on them. A line that cannot be opened may come to life later. */
+static bool has_hardware(const char *path) {
+        struct termios t;
+        int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+                return true;
+        bool dead = tcgetattr(fd, &t) < 0 && errno == EIO;
+        close(fd);
+        return !dead;
+}
+
 static size_t find_lines(Line *lines) {
         Console list[CONSOLE_MAX];
         char text[CMDLINE_MOST];
@@ -72,7 +85,7 @@ static size_t find_lines(Line *lines) {
                 char path[CONSOLE_NAME + 8];
                 struct stat st;
                 snprintf(path, sizeof(path), "/dev/%.*s", CONSOLE_NAME, list[i].name);
-                if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
+                if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode) || !has_hardware(path))
                         continue;
                 warn_if_not_secure(list[i].name);
                 lines[kept++] = (Line){ .console = list[i] };

@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <linux/random.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -83,6 +84,12 @@ static int serve(int pool, Source *s) {
         }
 }
 
+/* Nothing here needs an orderly end. */
+static void end(int sig) {
+        (void)sig;
+        _exit(0);
+}
+
 int main(int argc, char **argv) {
         static const struct option options[] = {
                 { "1", no_argument, NULL, '1' },
@@ -102,6 +109,9 @@ int main(int argc, char **argv) {
                         return 2;
         }
         setvbuf(stdout, NULL, _IOLBF, 0);
+        /* Process 1 of a container ignores every signal that it has no handler for. */
+        signal(SIGTERM, end);
+        signal(SIGINT, end);
 
         if (once && pool_ready()) {
                 printf("rngd: 0 bytes added, the pool is ready\n");

@@ -1,0 +1,68 @@
+/* unittakeover.c - units across a lost connection or a new supervisor: what runs is kept, what was
+ * half done is removed and begun again. */
+#include "init/clock.h"
+#include "init/log.h"
+#include "init/policy.h"
+#include "init/unitinside.h"
+#include "init/unitstate.h"
+#include "lib/base/str.h"
+
+void unit_adopt(Unit *u) {
+        char word[16];
+        if (!unitstate_load(u->env->state_dir, u->name, word, sizeof word)) {
+                u->was_running = true;
+                u->state = UNIT_LOST;
+                return;
+        }
+        for (UnitState s = UNIT_STOPPED; s <= UNIT_FAILED; s++)
+                if (str_eq(word, unit_state_names[s]))
+                        u->state = s;
+        u->tried = true;
+}
+
+void unit_disconnected(Unit *u) {
+        UnitState s = u->state;
+        /* The connection takes its calls along; only what we hold has to be forgotten. */
+        u->call = u->wait_call = 0;
+        wipe_cancel(u->wipe, NULL);
+        u->wipe = NULL;
+        if (s != UNIT_CREATING && s != UNIT_RUNNING && s != UNIT_STOPPING && s != UNIT_CLEANING)
+                return;
+        u->was_running = s == UNIT_RUNNING || s == UNIT_STOPPING;
+        if (s != UNIT_CLEANING)
+                u->next = UNIT_WAITING;
+        uint64_t deadline = u->deadline;
+        unit_set_state(u, UNIT_LOST);
+        u->deadline = deadline;
+}
+
+static void readopt(Unit *u, const Task *t) {
+        u->was_running = u->ended = false;
+        u->tried = u->has_run = true;
+        u->pid = t->pid;
+        if (u->started_ms == 0)
+                u->started_ms = clock_ms();
+        u->wait_call = containerd_wait_task(u->env->grpc, u->ns, u->name, 0, unit_on_wait, u);
+        if (t->status != TASK_STOPPED && !u->env->quiet)
+                log_line("service %s: still running (pid %d)", u->name, (int)t->pid);
+        unit_set_state(u, UNIT_RUNNING);
+        if (!u->wanted)
+                unit_begin_stop(u);
+}
+
+void unit_resync(Unit *u, bool has_container, const Task *task) {
+        bool alive = task && (task->status == TASK_RUNNING || task->status == TASK_STOPPED ||
+                              task->status == TASK_PAUSED || task->status == TASK_PAUSING);
+        if (u->state != UNIT_LOST) {
+                if (has_container || task)
+                        unit_clean(u, true, u->state);
+        } else if (u->was_running && alive) {
+                readopt(u, task);
+        } else if (u->was_running && u->has_run) {
+                u->exit_status = UNIT_STATUS_UNKNOWN;
+                unit_decide(u, "vanished", policy_restarts(u->policy, UNIT_STATUS_UNKNOWN),
+                            clock_ms() - u->started_ms, true, UNIT_EXITED);
+        } else {
+                unit_clean(u, true, u->was_running ? UNIT_WAITING : u->next);
+        }
+}
