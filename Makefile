@@ -91,7 +91,7 @@ build/sysroot/%/packages: tools/sysroot
 
 UNIT_SRC  := $(wildcard lib/*/*_test.c cmd/linuxkit/*_test.c init/*_test.c pkg/*/*_test.c)
 UNIT      := $(UNIT_SRC:%.c=$(BUILD)/test/%)
-INIT_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %_test.c init/main.c,$(wildcard init/*.c)))
+INIT_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %_test.c %_fuzz.c init/main.c,$(wildcard init/*.c)))
 $(BUILD)/libinit.a: $(INIT_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^

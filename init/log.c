@@ -15,12 +15,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 3000 };
+/* A full buffer of 4 KiB at 9600 baud takes four seconds. */
+enum { PATIENCE_MS = 6000 };
 
-/* A terminal that is writable has room for more than one of our lines. */
-static bool has_room(void) {
+bool log_has_room(int fd) {
         static bool stuck;
-        struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+        struct pollfd p = { .fd = fd, .events = POLLOUT };
         int n;
         do
                 n = poll(&p, 1, stuck ? 0 : PATIENCE_MS);
@@ -30,7 +30,7 @@ static bool has_room(void) {
 }
 
 static void emit(const char *prefix, const char *fmt, va_list ap) {
-        char line[1024];
+        char line[LOG_PIECE];
         int saved = errno;
         int used = snprintf(line, sizeof(line) - 1, "%s", prefix);
         int more = vsnprintf(line + used, sizeof(line) - 1 - (size_t)used, fmt, ap);
@@ -41,7 +41,7 @@ static void emit(const char *prefix, const char *fmt, va_list ap) {
                 n = sizeof(line) - 2;
         line[n++] = '\n';
         ssize_t w = 0;
-        if (has_room())
+        if (log_has_room(STDERR_FILENO))
                 do
                         w = write(STDERR_FILENO, line, n);
                 while (w < 0 && errno == EINTR);

@@ -4,9 +4,13 @@
  * no buffer and no allocation: pid 1 uses it in any state. */
 #pragma once
 
+#include <stdbool.h>
 #include <time.h>
 
-/* The bare line as given; a newline is added.  Lines over 1 KiB are cut. */
+/* A console that poll(2) calls writable takes this much at once. */
+enum { LOG_PIECE = 1024 };
+
+/* The bare line as given; a newline is added.  Lines over LOG_PIECE are cut. */
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* "linuxkit: TEXT". */
@@ -14,6 +18,10 @@ void log_init(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* "linuxkit: STAGE at 1.23s" with the seconds since the machine started. */
 void log_stage(const char *stage);
+
+/* Waits until the console at fd takes LOG_PIECE bytes.  False when it does not for long; from then
+ * on, until there is room again, it is false at once. */
+bool log_has_room(int fd);
 
 /* Seconds on CLOCK_BOOTTIME. */
 double log_uptime(void);

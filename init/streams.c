@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "init/log.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
 
@@ -154,10 +155,12 @@ void streams_attach(const Streams *s) {
         dup2(s->v[1].write_fd, STDERR_FILENO);
 }
 
+/* A console that somebody has stopped costs the output there, not the boot: the log has it. */
 static void write_console(Stream *st) {
         size_t done = 0;
-        while (done < st->len) {
-                ssize_t n = write(st->console_fd, st->line + done, st->len - done);
+        while (done < st->len && log_has_room(st->console_fd)) {
+                size_t piece = MIN(st->len - done, (size_t)LOG_PIECE);
+                ssize_t n = write(st->console_fd, st->line + done, piece);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n <= 0)

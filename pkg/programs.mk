@@ -4,7 +4,7 @@
 
 PROGRAMS := init sysctl rngd dhcpcd getty
 
-program_sources = $(filter-out %_test.c,$(wildcard $(1)/*.c))
+program_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)/*.c))
 
 init_SRC  := $(call program_sources,init) lib/base/err.c lib/base/mem.c lib/base/str.c
 init_LIBS := -lnghttp2 -ljansson

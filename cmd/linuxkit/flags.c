@@ -43,7 +43,8 @@ const Flag *command_find_flag(const CommandPath *p, const char *name, size_t len
                 if (f)
                         return f;
         }
-        return NULL;
+        const Command *implied = command_path_last(p)->implied;
+        return implied ? table_find(implied->flags, name, len) : NULL;
 }
 
 const Flag *command_find_letter(const CommandPath *p, char letter) {
@@ -311,6 +312,9 @@ static size_t count_flags(const CommandPath *p) {
         for (size_t i = 0; i < p->n; i++)
                 for (const Flag *f = p->items[i]->flags; f && f->name; f++)
                         n++;
+        const Command *implied = command_path_last(p)->implied;
+        for (const Flag *f = implied ? implied->flags : NULL; f && f->name; f++)
+                n++;
         return n;
 }
 
@@ -386,7 +390,8 @@ const char *args_string(const Args *a, const char *name) {
         const Flag *f;
         const FlagValue *v = lookup(a, name, &f);
         const char *text = v ? v->items[v->n - 1] : f->fallback;
-        /* `--cache "$UNSET"` means the default, as with the reference, and not a cache right here */
+        /* `--cache "$UNSET"` means the default, as with the reference, and not a cache right here
+         */
         return text && !*text && !f->fallback ? NULL : text;
 }
 

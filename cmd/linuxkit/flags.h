@@ -45,6 +45,8 @@ struct Command {
         const char *text;                      /* paragraphs of the manual, NULL: none */
         const Flag *flags;                     /* NULL: none */
         const Command *const *commands;        /* NULL-terminated, NULL: not a group */
+        const Command *implied;                /* the one meant when none is named: its flags are
+                                                  accepted too; NULL: none */
         int min_args, max_args;                /* max_args -1: any number */
         bool takes_files;                      /* arguments are completed as file names */
         int (*run)(struct Context *c, Err *e); /* NULL: a bare group, which prints its help */

@@ -10,8 +10,8 @@
 #include "cmd/linuxkit/help.h"
 
 static const Command *const commands[] = {
-        &cmd_build, &cmd_cache, &cmd_completion, &cmd_help, &cmd_pkg, &cmd_run, &cmd_schema,
-        &cmd_version, NULL,
+        &cmd_build, &cmd_cache,  &cmd_completion, &cmd_help, &cmd_pkg,
+        &cmd_run,   &cmd_schema, &cmd_version,    NULL,
 };
 
 static const Command root = {

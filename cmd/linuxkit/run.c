@@ -98,13 +98,6 @@ static int run_qemu(Context *c, Err *e) {
         return start(&o, e);
 }
 
-static int run_default(Context *c, Err *e) {
-        QemuOptions o;
-        if (run_options(c, &o, e) < 0)
-                return -1;
-        return start(&o, e);
-}
-
 static const Command qemu = {
         .name = "qemu",
         .args = "PATH",
@@ -127,13 +120,13 @@ const Command cmd_run = {
         .name = "run",
         .args = "PATH",
         .help = "Start a machine from an image",
-        .text = "Without the name of a back end the machine runs under QEMU; `linuxkit run qemu "
-                "--help` "
-                "lists more flags.",
+        .text = "Without the name of a back end the machine runs under QEMU, and all flags that "
+                "`linuxkit run qemu --help` lists may be given.",
         .flags = group_flags,
         .commands = backends,
+        .implied = &qemu,
         .min_args = 1,
         .max_args = -1,
         .takes_files = true,
-        .run = run_default,
+        .run = run_qemu,
 };

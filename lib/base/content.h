@@ -17,8 +17,8 @@ typedef struct Blob {
         Digest id; /* digest of the whole file's bytes: (id, offset, size) names a range for ever */
         int fd;
         uint64_t size;
-        /* NULL for a file of the cache, which nobody changes.  Else the path of a file of the user's;
-         * reading it fails when its inode was changed after `changed` (st_ctim). */
+        /* NULL for a file of the cache, which nobody changes.  Else the path of a file of the
+         * user's; reading it fails when its inode was changed after `changed` (st_ctim). */
         const char *path;
         struct timespec changed;
 } Blob;

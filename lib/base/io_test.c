@@ -5,11 +5,12 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "lib/base/hash.h"
 #include "lib/base/file.h"
+#include "lib/base/hash.h"
 #include "lib/base/io.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -188,6 +189,44 @@ static void test_content_outside_its_blob(void **state) {
         close(blob.fd);
 }
 
+/* A file of the user's is hashed first and read later; what was written between must not pass. */
+static void test_changed_file_is_refused(void **state) {
+        (void)state;
+        _cleanup_free_ char *path = in_dir("source"), *copy = in_dir("copy");
+        _cleanup_err_ Err e = ERR_INIT;
+        _cleanup_free_ char *text = xmalloc(100000);
+        memset(text, 'x', 100000);
+        assert_int_equal(file_write(path, text, 100000, 0600, &e), 0);
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        struct stat st;
+        assert_int_equal(fstat(fd, &st), 0);
+        Blob blob = { .fd = fd, .size = 100000, .path = path, .changed = st.st_ctim };
+        const Content c = { .blob = &blob, .size = 100000 };
+        char byte;
+        assert_int_equal(content_read(&c, 7, &byte, 1, &e), 0);
+        blob.changed.tv_nsec ^= 1;
+        assert_int_equal(content_read(&c, 7, &byte, 1, &e), -1);
+        assert_non_null(strstr(e.text, "source changed during the build"));
+        _cleanup_sink_ Sink *s = NULL;
+        assert_int_equal(sink_file(copy, 0600, &s, &e), 0);
+        assert_int_equal(sink_content(s, &c, &e), -1);
+}
+
+static void test_directories(void **state) {
+        (void)state;
+        _cleanup_free_ char *path = in_dir("whole");
+        _cleanup_free_ char *below = path_join(path, "x");
+        _cleanup_err_ Err e = ERR_INIT;
+        assert_int_equal(file_write(path, "", 0, 0600, &e), 0);
+        assert_int_equal(dir_make(dir, &e), 0);
+        assert_int_equal(dir_make(path, &e), -1);
+        assert_int_equal(e.errnum, ENOTDIR);
+        assert_int_equal(dir_make(below, &e), -1);
+        assert_int_equal(e.errnum, ENOTDIR);
+        assert_int_equal(dir_make("", &e), -1);
+        assert_int_equal(e.errnum, ENOENT);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_file_appears_on_finish_only),
@@ -196,6 +235,8 @@ int main(void) {
                 cmocka_unit_test(test_refuses_what_is_not_a_file),
                 cmocka_unit_test(test_contents_and_zeros),
                 cmocka_unit_test(test_content_outside_its_blob),
+                cmocka_unit_test(test_changed_file_is_refused),
+                cmocka_unit_test(test_directories),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }

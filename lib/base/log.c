@@ -33,6 +33,10 @@ static void clear_line(void) {
 
 static void emit(const char *severity, const char *fmt, va_list ap) {
         _cleanup_free_ char *text = xvasprintf(fmt, ap);
+        /* as in err.c: names from outside must not move the user's cursor */
+        for (char *p = text; *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7f)
+                        *p = '?';
         pthread_mutex_lock(&lock);
         clear_line();
         if (severity && !logfmt && isatty(STDERR_FILENO)) {

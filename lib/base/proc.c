@@ -217,10 +217,10 @@ static int open_null(int flags, int *ret, Err *e) {
 /* stdin, stdout and stderr of the child, and our ends of those that are pipes. All are from 3
  * upwards, so that dup2 in the child never meets its own target. */
 static int open_ends(const ProcOptions *o, bool output, int child[3], Pipes *p, Err *e) {
-        if ((o->input ? open_pipe(&p->in, &child[0], true, e)
-                      : open_null(O_RDONLY, &child[0], e)) < 0 ||
-            (output ? open_pipe(&p->out, &child[1], false, e)
-                    : open_null(O_WRONLY, &child[1], e)) < 0)
+        if ((o->input ? open_pipe(&p->in, &child[0], true, e) : open_null(O_RDONLY, &child[0], e)) <
+                    0 ||
+            (output ? open_pipe(&p->out, &child[1], false, e) : open_null(O_WRONLY, &child[1], e)) <
+                    0)
                 return -1;
         if (o->input && fcntl(p->in, F_SETFL, O_NONBLOCK) < 0)
                 return err_set(e, ERR_IO, errno, "pipe");

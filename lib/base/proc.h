@@ -22,8 +22,8 @@ typedef struct ProcOptions {
 
 /* Runs argv (argv[0] looked up in PATH). *ret_out (may be NULL: stdout is discarded) is malloc'ed
  * and NUL-terminated. A non-zero exit is an error whose text holds the program, the status and the
- * line of its stderr that tells why; *ret_status (may be NULL) then holds the exit status (128+n for
- * signals), and if ret_status is given a non-zero exit is not an error. A missing program is
+ * line of its stderr that tells why; *ret_status (may be NULL) then holds the exit status (128+n
+ * for signals), and if ret_status is given a non-zero exit is not an error. A missing program is
  * ERR_NOT_FOUND. */
 int proc_run(const char *const *argv, const ProcOptions *o, char **ret_out, size_t *ret_len,
              int *ret_status, Err *e);

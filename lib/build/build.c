@@ -9,6 +9,7 @@
 #include "lib/base/pool.h"
 #include "lib/base/str.h"
 #include "lib/build/format.h"
+#include "lib/oci/engine.h"
 #include "lib/package/package.h"
 #include "lib/rootfs/assemble.h"
 #include "lib/rootfs/sizereport.h"
@@ -28,6 +29,7 @@ typedef struct Plan {
         char *prefix; /* DIR/NAME */
         char *sbom;   /* NULL: none */
         int64_t mtime;
+        uint64_t disk_size;
 } Plan;
 
 static void plan_done(Plan *p) {
@@ -79,6 +81,24 @@ static int check_output(const Plan *p, Err *e) {
         return 0;
 }
 
+/* yaml.md 3: "NNNM" is in MiB, "NNNG" and "NNN" in GiB, nothing is 0. */
+static int read_size(const char *text, uint64_t *ret, Err *e) {
+        static const char fallback[] = "1024M";
+        _cleanup_free_ char *digits = xstrdup(text ? text : fallback);
+        size_t n = strlen(digits);
+        unsigned shift = 30;
+        uint64_t v = 0;
+        if (n && (digits[n - 1] == 'M' || digits[n - 1] == 'G')) {
+                shift = digits[n - 1] == 'M' ? 20 : 30;
+                digits[n - 1] = '\0';
+        }
+        if (n && (!str_to_u64(digits, &v) || v > (uint64_t)INT64_MAX >> shift))
+                return err_set(e, ERR_USAGE, 0,
+                               "--size %s: expected a number of GiB, or one with M or G", text);
+        *ret = v << shift;
+        return 0;
+}
+
 static char *default_name(const BuildOptions *o) {
         const char *last = o->files[o->n_files - 1];
         if (str_eq(last, "-"))
@@ -103,7 +123,12 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
         if (!o->n_files)
                 return err_set(e, ERR_USAGE, 0, "requires at least 1 arg(s), only received 0");
         p->o = o;
-        if (choose_formats(p, e) < 0 || check_output(p, e) < 0 || read_epoch(&p->mtime, e) < 0)
+        if (choose_formats(p, e) < 0)
+                return -1;
+        if (!str_is_empty(o->input_tar) && o->pull)
+                return err_set(e, ERR_USAGE, 0, "cannot use --input-tar and --pull together");
+        if (check_output(p, e) < 0 || read_size(o->size, &p->disk_size, e) < 0 ||
+            read_epoch(&p->mtime, e) < 0)
                 return -1;
         struct stat st;
         if (o->dir && stat(o->dir, &st) < 0)
@@ -120,6 +145,18 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
         return 0;
 }
 
+/* W20: whatever its name, the file that is read must not be the one that is written. */
+static int check_input_tar(const Plan *p, Err *e) {
+        const char *input = p->o->input_tar;
+        if (str_is_empty(input) || !p->formats[0]->streams)
+                return 0;
+        _cleanup_free_ char *output = format_stream_path(p->formats[0], p->o->output, p->prefix);
+        struct stat a, b;
+        bool same = str_eq(input, output) || (stat(input, &a) == 0 && stat(output, &b) == 0 &&
+                                              a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+        return same ? err_set(e, ERR_USAGE, 0, "input-tar and output file cannot be the same") : 0;
+}
+
 /* --- packages of this checkout
  * ------------------------------------------------------------------------ */
 
@@ -127,7 +164,7 @@ typedef struct Packages {
         struct {
                 char *dir; /* as resolved; several items may name it */
                 Package *package;
-        } *items;
+        } * items;
         size_t n, cap;
         PackageOptions options;
         const char *arch;
@@ -198,7 +235,8 @@ static int write_outputs(const Plan *p, Cache *cache, const Rootfs *rootfs, Err 
                           .arch = p->arch,
                           .prefix = p->prefix,
                           .output = p->o->output,
-                          .mtime = p->mtime };
+                          .mtime = p->mtime,
+                          .disk_size = p->disk_size };
         log_info("Create outputs:");
         int r = 0;
         for (size_t i = 0; i < p->n_formats && r == 0; i++)
@@ -209,16 +247,59 @@ static int write_outputs(const Plan *p, Cache *cache, const Rootfs *rootfs, Err 
         return r;
 }
 
+/* The last entry of a name is what a machine boots (yaml.md 19.2), whoever brought it. When that is
+ * an init image, the user should know. */
+static void warn_boot_parts(const Tree *t) {
+        static const char *const names[] = { "boot/kernel", "boot/cmdline", "boot/ucode.cpio" };
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+                const Entry *last = NULL;
+                for (size_t i = 0; i < tree_count(t); i++)
+                        if (str_eq(tree_entry(t, i)->name, names[k]))
+                                last = tree_entry(t, i);
+                if (last && last->location && str_has_prefix(last->location, "init["))
+                        log_warn("%s comes from %s (%s), not from the kernel section", names[k],
+                                 last->location, last->source);
+        }
+}
+
+/* Everything an assembly asks beside the spec and the cache; none of it need be there. */
+typedef struct Helpers {
+        Engine *engine;
+        InputTar *input_tar;
+} Helpers;
+
+static int helpers_open(const Plan *p, const Spec *spec, Helpers *ret, Err *e) {
+        if (p->o->docker && !p->o->pull) {
+                _cleanup_err_ Err why = ERR_INIT;
+                if (engine_new(&ret->engine, &why) < 0)
+                        log_debug("--docker: %s", why.text);
+        }
+        if (str_is_empty(p->o->input_tar))
+                return 0;
+        return input_tar_open(p->o->input_tar, spec, &ret->input_tar, e);
+}
+
+static void helpers_done(Helpers *h) {
+        engine_free(h->engine);
+        input_tar_free(h->input_tar);
+}
+
 static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec, Err *e) {
         packages->options.cache = cache;
         if (pool_run(packages->n, 0, build_package, packages, e) < 0)
+                return -1;
+        __attribute__((cleanup(helpers_done))) Helpers helpers = { 0 };
+        if (helpers_open(p, spec, &helpers, e) < 0)
                 return -1;
         AssembleOptions a = {
                 .images = { .cache = cache,
                             .arch = p->arch,
                             .pull = p->o->pull,
-                            .registry = &p->o->registry },
+                            .registry = &p->o->registry,
+                            .engine = helpers.engine },
                 .mtime = p->mtime,
+                .docker = str_eq(p->formats[0]->name, "docker"),
+                .input_tar = helpers.input_tar,
                 .decompress_kernel = p->o->decompress_kernel,
                 .sbom_output = p->sbom,
                 .sbom_current_time = p->o->sbom_current_time,
@@ -226,6 +307,7 @@ static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec
         Rootfs *rootfs = NULL;
         if (assemble(spec, &a, &rootfs, e) < 0)
                 return -1;
+        warn_boot_parts(rootfs_tree(rootfs));
         int r = write_outputs(p, cache, rootfs, e);
         if (r == 0 && p->o->size_report)
                 r = write_size_report(rootfs_tree(rootfs), p->o->size_report, e);
@@ -249,7 +331,9 @@ int build_run(const BuildOptions *o, Err *e) {
         if (r == 0 && o->dry_run) {
                 r = print_dry_run(spec, e);
         } else if (r == 0) {
-                r = cache_open(o->cache, &cache, e);
+                r = check_input_tar(&plan, e);
+                if (r == 0)
+                        r = cache_open(o->cache, &cache, e);
                 if (r == 0)
                         r = run(&plan, &packages, cache, spec, e);
         }

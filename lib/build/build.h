@@ -17,6 +17,9 @@ typedef struct BuildOptions { /* flags of `linuxkit build` (yaml.md 3); zero-ini
         const char *name, *dir, *arch, *cache;
         bool pull, decompress_kernel, no_sbom, sbom_current_time, dry_run;
         const char *sbom_output;
+        const char *size;        /* of disks, as given: "1024M"; NULL: that */
+        const char *input_tar;   /* output of an earlier build, NULL: none */
+        bool docker;             /* look for images in a docker engine first */
         const char *size_report; /* file for the JSON; "-": a table on stderr; NULL: none */
         RegistryOptions registry;
         bool locked; /* packages named by path: lock files must be satisfied */

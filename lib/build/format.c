@@ -37,7 +37,8 @@ static int open_device(FormatJob *job, Sink **ret, Err *e) {
 /* Leftovers of builds that were killed while they wrote the same output. */
 static void sweep(const char *path) {
         const char *name = path_base(path);
-        _cleanup_free_ char *dir = name == path ? xstrdup(".") : xstrndup(path, (size_t)(name - path));
+        _cleanup_free_ char *dir =
+                name == path ? xstrdup(".") : xstrndup(path, (size_t)(name - path));
         file_tmp_sweep(dir, name);
 }
 
@@ -116,15 +117,24 @@ static int write_cpio_gzip(const FormatJob *job, Sink *out, Err *e) {
  * -------------------------------------------------------------------------------------------------
  */
 
-static int write_tar(FormatJob *job, Err *e) {
+static int write_stream(FormatJob *job, const char *suffix, Err *e) {
         Sink *out = NULL;
         if (job->output && str_eq(job->output, "-")) {
                 out = sink_fd(STDOUT_FILENO, "stdout");
                 *vec_push(job->sinks, job->n_sinks, job->cap_sinks) = out;
-        } else if (open_output(job, ".tar", &out, e) < 0) {
+        } else if (open_output(job, suffix, &out, e) < 0) {
                 return -1;
         }
         return tar_write_tree(out, job->tree, e);
+}
+
+static int write_tar(FormatJob *job, Err *e) {
+        return write_stream(job, ".tar", e);
+}
+
+/* The tree has a Dockerfile at its end then: the tar is what `docker build -` reads. */
+static int write_docker(FormatJob *job, Err *e) {
+        return write_stream(job, ".docker", e);
 }
 
 /* --- kernel+initrd
@@ -221,7 +231,12 @@ static const Format formats[] = {
         { "tar", "the root file system as a tar stream", true, write_tar },
         { "tar-kernel-initrd", "kernel, initrd and command line in one tar", false,
           write_tar_kernel_initrd },
+        { "docker", "the root file system as a tar for `docker build -`", true, write_docker },
 };
+
+char *format_stream_path(const Format *f, const char *output, const char *prefix) {
+        return output ? xstrdup(output) : xasprintf("%s.%s", prefix, f->name);
+}
 
 const Format *format_find(const char *name) {
         for (size_t i = 0; i < ARRAY_LEN(formats); i++)

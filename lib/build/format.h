@@ -19,7 +19,8 @@ typedef struct FormatJob {
         const char *output; /* --o: the file of a format that streams, "-" is stdout; NULL: PREFIX +
                                suffix */
         int64_t mtime;
-        Sink **sinks; /* complete, waiting for format_job_commit */
+        uint64_t disk_size; /* --size in bytes, for formats that are a disk of their own size */
+        Sink **sinks;       /* complete, waiting for format_job_commit */
         size_t n_sinks, cap_sinks;
         int device;   /* descriptor of an --o that is a pipe or a device; 0: it is a file */
         char **stale; /* files of an earlier build that this one does not have */
@@ -34,6 +35,8 @@ typedef struct Format {
 
 /* NULL when there is no such format. */
 const Format *format_find(const char *name);
+/* The file of a format that streams: output (--o), else PREFIX.FORMAT (yaml.md 3). malloc'ed. */
+char *format_stream_path(const Format *f, const char *output, const char *prefix);
 
 /* Makes the outputs visible, by rename, and removes stale ones. */
 int format_job_commit(FormatJob *job, Err *e);

@@ -97,6 +97,23 @@ static void test_tar_marks_and_pax(void **state) {
         assert_memory_equal(h + 265, "root", 5);
 }
 
+/* An image made from a tree of ours carries marks already: each stands once, with our value. */
+static void test_tar_marks_replace_marks(void **state) {
+        (void)state;
+        static const PaxRecord pax[] = { { "LINUXKIT.location", "old", 3 },
+                                         { "LINUXKIT.source", "kept", 4 } };
+        _cleanup_buf_ Buf b = { 0 };
+        Entry entry = { .name = "f",
+                        .type = ENTRY_FILE,
+                        .pax = pax,
+                        .n_pax = ARRAY_LEN(pax),
+                        .location = "new" };
+        tar_of(&entry, &b);
+        static const char records[] = "25 LINUXKIT.location=new\n"
+                                      "24 LINUXKIT.source=kept\n";
+        assert_memory_equal(b.data + 512, records, sizeof records);
+}
+
 /* What an independent reader makes of entries that need every kind of extension. */
 static void test_tar_read_back(void **state) {
         (void)state;
@@ -413,6 +430,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tar_plain_header),
                 cmocka_unit_test(test_tar_marks_and_pax),
+                cmocka_unit_test(test_tar_marks_replace_marks),
                 cmocka_unit_test(test_tar_read_back),
                 cmocka_unit_test(test_tar_cut_leaves_no_slash),
                 cmocka_unit_test(test_cpio_fields),

@@ -56,7 +56,7 @@ static int get_object(const json_t *o, const char *key, const json_t **ret, Err 
         return 0;
 }
 
-static int parse_config(Arena *a, const char *text, size_t n, ImageConfig *ret, Err *e) {
+int image_config_parse(Arena *a, const char *text, size_t n, ImageConfig *ret, Err *e) {
         _cleanup_json_ json_t *j = NULL;
         const json_t *config, *labels;
         if (json_parse(text, n, "config", &j, e) < 0)
@@ -141,7 +141,7 @@ static int open_parts(Cache *c, const Ref *ref, const char *arch, Image *i, Err 
         i->ref = arena_strdup(i->arena, ref->text);
         if (find_manifest(c, ref, arch, i, &i->manifest, &m, e) < 0 ||
             cache_load_blob(c, &m.config, MANIFEST_LIMIT, &text, e) < 0 ||
-            parse_config(i->arena, text, m.config.size, &i->config, e) < 0 ||
+            image_config_parse(i->arena, text, m.config.size, &i->config, e) < 0 ||
             check_platform(i, arch, e) < 0)
                 return -1;
         i->config_descriptor = m.config;

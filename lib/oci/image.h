@@ -34,7 +34,12 @@ typedef struct ImageSource {
         const char *arch; /* Go name: "amd64", "arm64" */
         bool pull;        /* ask the registry even when cached */
         const RegistryOptions *registry;
+        struct Engine *engine; /* asked before the cache for files of images, not by image_get;
+                                  NULL: none */
 } ImageSource;
+
+/* Reads the JSON text of an OCI image config; strings are copied into the arena. */
+int image_config_parse(Arena *a, const char *text, size_t n, ImageConfig *ret, Err *e);
 
 /* Looks ref up in the cache, pulls it when missing or incomplete (yaml.md 6.2), and reads it.
  * All layers of the chosen platform are in the cache afterwards; its attestations need not be. */

@@ -7,18 +7,24 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define MAX_PLAIN ((uint64_t)64 << 30)
+/* How much a blob may unpack to: MAX_RATIO times its size, but never less than MIN_LIMIT and never
+ * more than MAX_LIMIT.  Programs and documents shrink to a half or a tenth, deflate can do 1032:1;
+ * a layer beyond a hundred is all zeros, and a real one of those (a swap file) fits the lower
+ * limit. So a bomb of 10 MB costs a gigabyte of disk for a moment, not ten. */
+#define MIN_LIMIT ((uint64_t)1 << 30)
+#define MAX_LIMIT ((uint64_t)64 << 30)
 
-enum { CHUNK = 256 * 1024 };
+enum { CHUNK = 256 * 1024, MAX_RATIO = 100 };
 
 typedef enum Coding { PLAIN, GZIP, ZSTD, UNKNOWN } Coding;
 
 typedef struct Unpack {
         int fd, out_fd;
         const char *out_name;
+        uint64_t in_size;
         uint64_t at; /* in the input */
         Hash *in_hash, *out_hash;
-        uint64_t out_size;
+        uint64_t out_size, limit;
         unsigned char *in, *out; /* CHUNK bytes each */
 } Unpack;
 
@@ -68,9 +74,10 @@ static int64_t fill(Unpack *u, Err *e) {
 
 static int emit(Unpack *u, const void *p, size_t n, Err *e) {
         u->out_size += n;
-        if (u->out_size > MAX_PLAIN)
-                return err_set(e, ERR_VERIFY, 0, "unpacks to more than %llu GiB",
-                               (unsigned long long)(MAX_PLAIN >> 30));
+        if (u->out_size > u->limit)
+                return err_set(e, ERR_VERIFY, 0,
+                               "%llu bytes unpack to more than %llu MiB: this looks like an attack",
+                               (unsigned long long)u->in_size, (unsigned long long)u->limit >> 20);
         hash_update(u->out_hash, p, n);
         return fd_write_all(u->out_fd, p, n, u->out_name, e);
 }
@@ -178,6 +185,11 @@ static int verify(Unpack *u, const Descriptor *d, int decoded, Err *e) {
         return err_set(e, ERR_VERIFY, 0, "the content has digest %s", got.text);
 }
 
+static uint64_t plain_limit(uint64_t size) {
+        uint64_t limit = size > MAX_LIMIT / MAX_RATIO ? MAX_LIMIT : size * MAX_RATIO;
+        return MAX(limit, MIN_LIMIT);
+}
+
 int unpack_run(int fd, const Descriptor *d, int out_fd, const char *out_name, Digest *ret_plain,
                uint64_t *ret_size, Err *e) {
         _cleanup_hash_ Hash *in_hash = hash_new(), *out_hash = hash_new();
@@ -185,6 +197,8 @@ int unpack_run(int fd, const Descriptor *d, int out_fd, const char *out_name, Di
         Unpack u = { .fd = fd,
                      .out_fd = out_fd,
                      .out_name = out_name,
+                     .in_size = d->size,
+                     .limit = plain_limit(d->size),
                      .in_hash = in_hash,
                      .out_hash = out_hash,
                      .in = in,

@@ -167,8 +167,8 @@ typedef struct Record {
         char *name, *version, *sha256;
 } Record;
 
-/* A package that two components of the suite offer comes twice.  What could not stand in a lock file
- * (the SHA-256 becomes a file name) is as good as not there. */
+/* A package that two components of the suite offer comes twice.  What could not stand in a lock
+ * file (the SHA-256 becomes a file name) is as good as not there. */
 static void record_end(Record *r, LockSection *out) {
         if (r->name && r->version && r->sha256 && lock_words_ok(r->name, r->version, r->sha256) &&
             !lock_section_find(out, r->name))

@@ -88,10 +88,9 @@ static int watch_tick(void *ctx, Err *e) {
 int apt_fetch(Apt *a, const char *const *argv, const char *what, const char *watch, const char *cwd,
               Err *e) {
         Watch w = { .dir = watch, .progress = progress_start(what, 0) };
-        const ProcOptions o = { .env = (const char *const *)a->env,
-                                .cwd = cwd,
-                                .tick = watch_tick,
-                                .tick_ctx = &w };
+        const ProcOptions o = {
+                .env = (const char *const *)a->env, .cwd = cwd, .tick = watch_tick, .tick_ctx = &w
+        };
         int r = run(argv, &o, NULL, e);
 
         progress_end(w.progress);

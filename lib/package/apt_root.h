@@ -15,8 +15,8 @@ struct Apt {
 
 /* Runs apt-get or apt-cache with the configuration of the root. */
 int apt_run(Apt *a, const char *const *argv, char **ret_out, Err *e);
-/* The same for a step that fetches: a progress line (what) counts the bytes that arrive in the files
- * of watch. cwd may be NULL. */
+/* The same for a step that fetches: a progress line (what) counts the bytes that arrive in the
+ * files of watch. cwd may be NULL. */
 int apt_fetch(Apt *a, const char *const *argv, const char *what, const char *watch, const char *cwd,
               Err *e);
 /* Takes the lock and makes the root match the host's configuration. */

@@ -81,6 +81,20 @@ static void ar_member(Buf *ar, const char *name, const void *p, size_t n) {
                 buf_addc(ar, '\n');
 }
 
+static const char *control; /* text of the control file; NULL: damaged control.tar */
+
+static void add_control(Buf *ar) {
+        _cleanup_buf_ Buf tar = { 0 };
+        const Item items[] = { { "./postinst", AE_IFREG, 0755, "Source: not this one\n" },
+                               { "./control", AE_IFREG, 0644, control } };
+
+        if (control)
+                make_tar(items, ARRAY_LEN(items), ARCHIVE_FILTER_XZ, &tar);
+        else
+                buf_adds(&tar, "not looked at");
+        ar_member(ar, control ? "control.tar.xz" : "control.tar.gz", tar.data, tar.len);
+}
+
 static int open_deb(const Item *items, size_t n, int filter, const char *member, size_t cut,
                     Deb **ret, Err *e) {
         _cleanup_buf_ Buf tar = { 0 }, ar = { 0 };
@@ -88,7 +102,7 @@ static int open_deb(const Item *items, size_t n, int filter, const char *member,
         make_tar(items, n, filter, &tar);
         buf_adds(&ar, "!<arch>\n");
         ar_member(&ar, "debian-binary", "2.0\n", 4);
-        ar_member(&ar, "control.tar.gz", "not looked at", 13);
+        add_control(&ar);
         ar_member(&ar, member, tar.data, tar.len);
         assert_true(cut <= ar.len);
         assert_int_equal(file_write(path, ar.data, ar.len - cut, 0644, NULL), 0);
@@ -170,10 +184,52 @@ static void hostile_packages_are_refused(void **state) {
                 refuses(good, 1, "data.tar.gz", cut, "");
 }
 
+static void check_word(const char *got, const char *want) {
+        if (!str_eq(got, want))
+                fail_msg("%s instead of %s", got ? got : "nothing", want ? want : "nothing");
+}
+
+/* deb-control(5): what the fields say, and what is meant when they are absent. */
+static void control_fields_are_read(void **state) {
+        static const Item file[] = { { "./a", AE_IFREG, 0644, "some text" } };
+        static const struct {
+                const char *text, *architecture, *source, *version;
+        } t[] = {
+                { "Package: libc6\nsource: glibc (2.36-9)\nVersion: 2.36-9+b1\nArchitecture: "
+                  "amd64\n",
+                  "amd64", "glibc", "2.36-9" },
+                { "Package: libc6\nSource: glibc\nVersion: 2.36-9\nArchitecture: all", "all",
+                  "glibc", "2.36-9" },
+                { "Package: libstdc++6\nVersion: 1:2~x\n", NULL, "libstdc++6", "1:2~x" },
+                { "Package: a\nDescription: x\n Source: b\n", NULL, "a", NULL },
+                { "Package: a\nSource: b\"c (1)\nArchitecture: <x>\nVersion:\n", NULL, NULL, "1" },
+                { "Source:\nVersion: 1 2\n", NULL, NULL, NULL },
+                { "Source: b (", NULL, "b", NULL },
+                { "", NULL, NULL, NULL },
+                { NULL, NULL, NULL, NULL },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+                _cleanup_err_ Err e = ERR_INIT;
+                Deb *d = NULL;
+
+                control = t[i].text;
+                if (open_deb(file, 1, ARCHIVE_FILTER_GZIP, "data.tar.gz", 0, &d, &e) < 0)
+                        fail_msg("%s", e.text);
+                assert_int_equal(deb_count(d), 1);
+                check_word(deb_control(d)->architecture, t[i].architecture);
+                check_word(deb_control(d)->source, t[i].source);
+                check_word(deb_control(d)->source_version, t[i].version);
+                deb_free(d);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(reads_every_kind),
                 cmocka_unit_test(hostile_packages_are_refused),
+                cmocka_unit_test(control_fields_are_read),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -241,6 +241,45 @@ static void concat_ends_every_file_with_a_newline(void **state) {
               "app", "ca 644 A\nB\n\n");
 }
 
+/* The names of the Debian packages in the SBOM, after a build of this recipe. */
+static void check_sbom(const char *native, const char *request, const char *want) {
+        _cleanup_err_ Err e = ERR_INIT;
+        _cleanup_buf_ Buf files = { 0 }, got = { 0 };
+        _cleanup_free_ Descriptor *list = NULL;
+        _cleanup_free_ char *text = NULL;
+        Image *image = NULL;
+        size_t n = 0;
+
+        if (build(native, request, &files, &e) < 0 ||
+            image_open(cache, "docker.io/linuxkit/x:t", "amd64", &image, &e) < 0 ||
+            image_attestations(cache, image, PREDICATE_SPDX, &list, &n, &e) < 0)
+                fail_msg("%s", e.text);
+        image_free(image);
+        assert_int_equal(n, 1);
+        assert_int_equal(cache_load_blob(cache, &list[0], 1 << 20, &text, NULL), 0);
+        buf_adds(&got, "");
+        for (const char *p = text; (p = strstr(p, "pkg:deb/debian/")); p++)
+                buf_addf(&got, "%.*s\n", (int)strcspn(p, "\""), p);
+        assert_string_equal(got.data, want);
+}
+
+static void the_sbom_lists_packages_that_gave_something(void **state) {
+        (void)state;
+        check_sbom("  packages: [{name: app, files: [{from: usr/bin/app, to: bin/}]}]\n", "app",
+                   "pkg:deb/debian/app@1.0?arch=amd64\npkg:deb/debian/libfoo1@1.0?arch=amd64\n"
+                   "pkg:deb/debian/libloader@1.0?arch=amd64\n");
+        check_sbom("  packages: [{name: app, exclude: [\"usr/**\"]}, unused]\n", "app unused",
+                   "pkg:deb/debian/unused@1.0?arch=amd64\n");
+        /* the meta package itself is empty */
+        check_sbom("  packages: [{name: app-meta, files: [usr/bin/other]}]\n", "app-meta",
+                   "pkg:deb/debian/app@1.0?arch=amd64\n");
+        check_sbom(
+                "  packages: [{name: app, files: []}]\n  files: [{concat: usr/share/certs/*.crt, "
+                "to: ca}]\n",
+                "app", "pkg:deb/debian/app@1.0?arch=amd64\n");
+        check_sbom("  packages: [{name: app, files: []}]\n", "app", "");
+}
+
 static void refuses(const char *native, const char *request, ErrKind kind, const char *message) {
         _cleanup_err_ Err e = ERR_INIT;
         _cleanup_buf_ Buf got = { 0 };
@@ -294,6 +333,7 @@ int main(void) {
                 TEST(patterns_rename_and_nest),
                 TEST(meta_packages_stand_for_what_they_depend_on),
                 TEST(concat_ends_every_file_with_a_newline),
+                TEST(the_sbom_lists_packages_that_gave_something),
                 TEST(faults_are_found),
                 TEST(a_missing_library_names_who_needs_it),
                 TEST(damaged_packages_are_noticed),

@@ -173,8 +173,9 @@ static int add_pattern(Package *p, Folder *f, const RecipeFile *rf, Err *e) {
                         rf->from.text, m.v[0], m.v[1], rf->to.text);
         for (size_t i = 0; i < m.n; i++) {
                 _cleanup_free_ char *path = path_join(p->dir, m.v[i]);
-                const char *to = dir ? below(p, rf->to.text, m.v[i] + glob_fixed_part(rf->from.text))
-                                     : rf->to.text;
+                const char *to =
+                        dir ? below(p, rf->to.text, m.v[i] + glob_fixed_part(rf->from.text))
+                            : rf->to.text;
 
                 if (add_path(p, f, rf, path, to, 0, e) < 0)
                         return -1;

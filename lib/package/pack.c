@@ -99,8 +99,18 @@ static int write_layer(Cache *cache, const Entry *entries, size_t n, Descriptor 
         if (gzip_sink(blob, NULL, GZIP_LEVEL, &gzip, e) < 0)
                 return -1;
         tar = sink_hash(gzip, ret_diff);
-        if (write_entries(tar, entries, n, e) < 0 || sink_finish(tar, e) < 0 ||
-            sink_finish(blob, e) < 0)
+        uint64_t total = 0;
+        for (size_t i = 0; i < n; i++)
+                total += entries[i].content.size;
+        Progress *progress = progress_start("compress layer", total);
+        gzip_set_progress(gzip, progress);
+        int r = write_entries(tar, entries, n, e);
+        if (r == 0)
+                r = sink_finish(tar, e);
+        if (r == 0)
+                r = sink_finish(blob, e);
+        progress_end(progress);
+        if (r < 0)
                 return -1;
         strcpy(ret->media_type, "application/vnd.oci.image.layer.v1.tar+gzip");
         return 0;

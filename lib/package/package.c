@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "lib/base/file.h"
-#include "lib/base/str.h"
 #include "lib/base/ref.h"
+#include "lib/base/str.h"
 #include "lib/package/config.h"
 #include "lib/package/internal.h"
 #include "lib/spec/keys.h"
@@ -183,19 +183,18 @@ static int work_out_org(const Package *p, const PackageOptions *o, const char **
 
 static int work_out_hash(Package *p, const PackageOptions *o, const char **ret, Err *e) {
         TagSource *sources = NULL;
-        const TagOptions tag = {
+        TagOptions tag = {
                 .dir = p->real,
                 .commit = o->hash_commit,
                 .path = o->hash_path,
                 .force_dirty = o->force_dirty,
                 .n_sources = p->extra_sources.n,
         };
-        TagOptions with = tag;
 
         if (read_sources(p, &sources, e) < 0)
                 return -1;
-        with.sources = sources;
-        if (tag_compute(&with, &p->git, e) < 0)
+        tag.sources = sources;
+        if (tag_compute(&tag, &p->git, e) < 0)
                 return -1;
         *ret = o->hash ? o->hash : o->dev ? "dev" : p->git.hash;
         if (!o->hash && !o->dev && !p->git.commit && !p->native)

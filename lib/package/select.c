@@ -125,7 +125,8 @@ static void pick_pattern(const Deb *deb, const RecipeFile *rf, Stage *s, Picks *
                         pick(picks, entry, entry->name);
                 else if (str_has_suffix(rf->to.text, "/"))
                         pick(picks, entry,
-                             destination(s, rf->to.text, entry->name + glob_fixed_part(rf->from.text)));
+                             destination(s, rf->to.text,
+                                         entry->name + glob_fixed_part(rf->from.text)));
                 else
                         pick(picks, entry, rf->to.text);
         }

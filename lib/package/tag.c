@@ -321,10 +321,12 @@ static void warn_without_git(const char *dir, const Err *why) {
         if (why->kind == ERR_NOT_FOUND)
                 log_warn("git is not installed: tags are made from contents, not from the commit");
         else if (strstr(why->text, "safe.directory"))
-                log_warn("git refuses this checkout, because another user owns it: tags are made "
-                         "from contents, not from the commit (see safe.directory in git-config(1))");
+                log_warn(
+                        "git refuses this checkout, because another user owns it: tags are made "
+                        "from contents, not from the commit (see safe.directory in git-config(1))");
         else
-                log_warn("git does not answer (%s): tags are made from contents, not from the commit",
+                log_warn("git does not answer (%s): tags are made from contents, not from the "
+                         "commit",
                          why->text);
 }
 

@@ -40,11 +40,13 @@ static int add_init_images(Assembly *a, Err *e) {
                 InitImage init = {
                         .a = a,
                         .filter = { .maker = assembly_maker(a, location, image->ref),
-                                    .prefix = "" },
+                                    .prefix = "",
+                                    .exported = images_exported(a->images, image->ref) },
                 };
-                log_info("Process init image: %s", image->ref);
-                if (images_flatten(a->images, image->ref, filter_skips, add_init_entry, &init, e) <
-                    0)
+                assembly_announce(a, location, image->ref,
+                                  arena_printf(a->arena, "Process init image: %s", image->ref));
+                if (images_flatten(a->images, image->ref, filter_skip(&init.filter), add_init_entry,
+                                   &init, e) < 0)
                         return err_at(e, image->text.pos, location);
                 filter_end(&init.filter);
                 sbom_add_image(a, image->ref, "", location);
@@ -120,7 +122,7 @@ void rootfs_free(Rootfs *r) {
         }
         free(a->blobs);
         free(a->package_dbs);
-        spdx_free(a->sbom);
+        free(a->statements);
         free(a->root_paths);
         nameset_free(a->roots);
         tree_free(a->tree);

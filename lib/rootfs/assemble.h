@@ -5,6 +5,7 @@
 
 #include "lib/base/err.h"
 #include "lib/oci/image.h"
+#include "lib/rootfs/inputtar.h"
 #include "lib/rootfs/tree.h"
 #include "lib/spec/spec.h"
 
@@ -15,8 +16,9 @@ typedef struct AssembleOptions {
         ImageSource images;
         int64_t mtime; /* T0, or SOURCE_DATE_EPOCH */
         bool decompress_kernel;
-        bool docker;             /* --format docker: adds the Dockerfile entry */
-        const char *sbom_output; /* name of the SBOM entry; NULL: none */
+        const InputTar *input_tar; /* NULL: none */
+        bool docker;               /* --format docker: adds the Dockerfile entry */
+        const char *sbom_output;   /* name of the SBOM entry; NULL: none */
         bool sbom_current_time;
 } AssembleOptions;
 

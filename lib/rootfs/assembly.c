@@ -1,6 +1,8 @@
 /* assembly.c - see assembly.h: what every step of an assembly needs, below the steps themselves. */
 #include "lib/rootfs/assembly.h"
 
+#include "lib/base/log.h"
+
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -11,6 +13,13 @@ Maker assembly_maker(Assembly *a, const char *location, const char *source) {
                 .location = location,
                 .source = source,
         };
+}
+
+void assembly_announce(const Assembly *a, const char *section, const char *ref, const char *text) {
+        if (input_tar_has(a->options->input_tar, section))
+                log_info("Copy %s files from input tar: %s", section, ref);
+        else
+                log_info("%s", text);
 }
 
 static Blob *keep(Assembly *a, int fd) {

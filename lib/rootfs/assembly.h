@@ -7,7 +7,12 @@
 #include "lib/rootfs/images.h"
 #include "lib/rootfs/maker.h"
 #include "lib/rootfs/names.h"
-#include "lib/rootfs/spdx.h"
+
+/* An SPDX statement about an image that was unpacked. */
+typedef struct Statement {
+        const char *ref, *prefix, *location; /* as of sbom_add_image */
+        Descriptor descriptor;
+} Statement;
 
 typedef struct Assembly {
         const Spec *spec;
@@ -20,13 +25,17 @@ typedef struct Assembly {
         size_t n_roots, cap_roots;
         Content *package_dbs; /* lib/apk/db/installed of the init images */
         size_t n_package_dbs, cap_package_dbs;
-        Spdx *sbom; /* of the images so far; NULL: none, or not wanted */
+        Statement *statements; /* in the order of unpacking */
+        size_t n_statements, cap_statements;
         Blob **blobs; /* owned: files beside the layers */
         size_t n_blobs, cap_blobs;
 } Assembly;
 
 /* A maker with the build's mtime and owner 0:0. location and source as in Maker. */
 Maker assembly_maker(Assembly *a, const char *location, const char *source);
+/* Logs text, or, when the tar of an earlier build has section ("init[0]") with image ref as it is
+ * now, that it is copied from there (yaml.md 2). */
+void assembly_announce(const Assembly *a, const char *section, const char *ref, const char *text);
 /* Both keep fd (taken in any case) open as long as the tree; *ret is the whole file: one of the
  * cache with this digest, or one of the user's, which is hashed and must not change any more. */
 int assembly_blob(Assembly *a, int fd, const Digest *digest, Content *ret, Err *e);
@@ -38,7 +47,8 @@ int containers_add(Assembly *a, Err *e); /* section 10 */
 int files_add(Assembly *a, Err *e);      /* section 15 */
 
 /* Section 17.  To be called whenever an image has been unpacked below prefix ("" or with a slash at
- * its end); what is wrong with its attestations is only warned about. */
+ * its end); the strings must live as long as the assembly. What is wrong with its attestations is
+ * only warned about. */
 void sbom_add_image(Assembly *a, const char *ref, const char *prefix, const char *location);
 void sbom_add(Assembly *a); /* the file */
 

@@ -51,8 +51,9 @@ static int unpack_root(Assembly *a, Container *c, Err *e) {
                 .maker = c->maker,
                 .prefix = arena_printf(a->arena, "%s/", c->root),
                 .container = true,
+                .exported = images_exported(a->images, ref),
         };
-        if (images_flatten(a->images, ref, filter_skips, filter_entry, &filter, e) < 0)
+        if (images_flatten(a->images, ref, filter_skip(&filter), filter_entry, &filter, e) < 0)
                 return err_at(e, c->entry->image.text.pos, c->who);
         filter_end(&filter);
         sbom_add_image(a, ref, filter.prefix, c->maker.location);
@@ -131,7 +132,8 @@ static int add_container(Assembly *a, size_t section, size_t i, Err *e) {
                                                  i, name),
                 .maker = assembly_maker(a, location, entry->image.ref),
         };
-        log_info("  Create OCI config for %s", entry->image.ref);
+        assembly_announce(a, location, entry->image.ref,
+                          arena_printf(a->arena, "  Create OCI config for %s", entry->image.ref));
         if (merge_settings(a, &c, e) < 0 || unpack_root(a, &c, e) < 0)
                 return -1;
         return add_bundle(a, &c, e);

@@ -15,14 +15,25 @@ static const char resolv_link[] = "/run/resolvconf/resolv.conf";
 _Static_assert(sizeof(hosts) - 1 == 160, "yaml.md 8: HOSTS is 160 bytes");
 _Static_assert(sizeof(resolv) - 1 == 29, "yaml.md 8: RESOLV is 29 bytes");
 
-bool filter_skips(const char *name) {
-        static const char *const dropped[] = {
-                ".dockerenv", "Dockerfile", "dev/console", "dev/pts", "dev/shm", "etc/hostname",
-        };
+/* Appended to every image, in this order, with etc/hosts and the other files behind etc. */
+static const char *const dirs[] = { "dev", "dev/pts", "dev/shm", "etc", "proc", "sys" };
+enum { N_DIRS_BEFORE_FILES = 4 };
+
+static bool skips_exported(const char *name) {
+        static const char *const dropped[] = { ".dockerenv", "Dockerfile", "dev/console",
+                                               "etc/hostname" };
         for (size_t i = 0; i < ARRAY_LEN(dropped); i++)
                 if (str_eq(name, dropped[i]))
                         return true;
         return false;
+}
+
+bool filter_skips(const char *name) {
+        return skips_exported(name) || str_eq(name, "dev/pts") || str_eq(name, "dev/shm");
+}
+
+FilterSkipFn filter_skip(const Filter *f) {
+        return f->exported ? skips_exported : filter_skips;
 }
 
 /* The image's own mtime goes; mode, owner and records stay. A link has no mode of its own worth
@@ -59,12 +70,25 @@ static const char *prefixed(const Filter *f, const char *name) {
         return s;
 }
 
+/* The engine made these directories itself, a moment ago: their time says nothing. */
+static void touch_dir(Filter *f, Entry *entry) {
+        for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+                if (!str_eq(entry->name, dirs[i]))
+                        continue;
+                f->has_dirs |= 1u << i;
+                entry->mtime = f->maker.mtime;
+                entry->mtime_nsec = 0;
+        }
+}
+
 int filter_entry(void *ctx, const Entry *original, Err *e) {
         (void)e;
         Filter *f = ctx;
         Entry entry = *original;
-        if (filter_skips(entry.name))
+        if (filter_skip(f)(entry.name))
                 return 0;
+        if (f->exported && entry.type == ENTRY_DIR)
+                touch_dir(f, &entry);
         if (str_eq(entry.name, "etc/hosts"))
                 replace_content(f, &entry, hosts, sizeof(hosts) - 1);
         else if (str_eq(entry.name, "etc/resolv.conf"))
@@ -83,12 +107,15 @@ int filter_entry(void *ctx, const Entry *original, Err *e) {
         return 0;
 }
 
+static void append_dirs(const Filter *f, size_t from, size_t to) {
+        for (size_t i = from; i < to; i++)
+                if (!(f->has_dirs & 1u << i))
+                        make_dir(&f->maker, prefixed(f, dirs[i]), 0755);
+}
+
 void filter_end(Filter *f) {
         const Maker *m = &f->maker;
-        make_dir(m, prefixed(f, "dev"), 0755);
-        make_dir(m, prefixed(f, "dev/pts"), 0755);
-        make_dir(m, prefixed(f, "dev/shm"), 0755);
-        make_dir(m, prefixed(f, "etc"), 0755);
+        append_dirs(f, 0, N_DIRS_BEFORE_FILES);
         make_file(m, prefixed(f, "etc/hosts"), 0644, content_bytes(hosts, sizeof(hosts) - 1));
         if (!f->has_mtab)
                 make_symlink(m, prefixed(f, "etc/mtab"), 0755, "/proc/mounts");
@@ -97,6 +124,5 @@ void filter_end(Filter *f) {
                           content_bytes(resolv, sizeof(resolv) - 1));
         else
                 make_symlink(m, prefixed(f, "etc/resolv.conf"), 0644, resolv_link);
-        make_dir(m, prefixed(f, "proc"), 0755);
-        make_dir(m, prefixed(f, "sys"), 0755);
+        append_dirs(f, N_DIRS_BEFORE_FILES, ARRAY_LEN(dirs));
 }

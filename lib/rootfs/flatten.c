@@ -113,6 +113,11 @@ static int note_entry(Flattener *f, const Entry *entry, uint32_t i, Err *e) {
         return 0;
 }
 
+static bool is_closed(void *ctx, uint32_t id) {
+        const State *s = state_of(ctx, id);
+        return (s->above | s->here) & CLOSED;
+}
+
 /* Are all parents of name directories that no higher layer closed? */
 static bool parents_open(Flattener *f, const char *name) {
         if (str_eq(name, "."))
@@ -125,18 +130,10 @@ static bool parents_open(Flattener *f, const char *name) {
         size_t dir_len = (size_t)(base - name) - 1;
         if (f->dir && f->dir_len == dir_len && memcmp(f->dir, name, dir_len) == 0)
                 return f->dir_open;
-        bool open = true;
-        for (size_t len = 1; open && len <= dir_len; len++) {
-                uint32_t id;
-                if (name[len] != '/' || !nameset_find(f->names, name, len, &id))
-                        continue;
-                const State *s = state_of(f, id);
-                open = !((s->above | s->here) & CLOSED);
-        }
         f->dir = name;
         f->dir_len = dir_len;
-        f->dir_open = open;
-        return open;
+        f->dir_open = !nameset_any_dir(f->names, name, dir_len, is_closed, f);
+        return f->dir_open;
 }
 
 /* A directory stands where its name first appeared, so that it precedes its children; anything else

@@ -396,6 +396,31 @@ static void test_many(void **state) {
         free(many_names);
 }
 
+/* Depth costs what length costs: a name of 60000 directories is no way to keep a build busy. */
+static void deep_get(const void *ctx, size_t i, Entry *ret) {
+        *ret = (Entry){ .name = ((char *const *)ctx)[i], .type = ENTRY_FILE };
+}
+
+static void test_deep_names(void **state) {
+        (void)state;
+        enum { N = 60, LEN = 60000 };
+        _cleanup_arena_ Arena *arena = arena_new();
+        char *names[N];
+        for (size_t i = 0; i < N; i++) {
+                char *name = names[i] = arena_alloc(arena, LEN + 2);
+                for (size_t k = 0; k < LEN; k++)
+                        name[k] = k % 2 ? '/' : 'x';
+                name[0] = (char)('A' + i); /* no two have a parent in common */
+                name[LEN] = 'f';
+        }
+        const EntryList list = { N, deep_get, names };
+        size_t count = 0;
+        clock_t start = clock();
+        assert_int_equal(flatten(&list, 1, NULL, count_fn, &count, NULL), 0);
+        assert_int_equal(count, N);
+        assert_true((clock() - start) / CLOCKS_PER_SEC < 5);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_top_layer_first),
@@ -414,6 +439,7 @@ int main(void) {
                 cmocka_unit_test(test_same_as_reference),
                 cmocka_unit_test(test_any_layers),
                 cmocka_unit_test(test_many),
+                cmocka_unit_test(test_deep_names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
 /* images.c - see images.h. */
 #include "lib/rootfs/images.h"
 
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/pool.h"
 #include "lib/base/str.h"
+#include "lib/oci/engine.h"
 #include "lib/rootfs/names.h"
 
 /* Fetching waits for the network, not for a processor. */
@@ -14,7 +16,9 @@ typedef struct OpenImage {
         Pos pos; /* of the first use */
         const char *who;
         Image *image;
-        EntryList *lists; /* by layer, bottom first */
+        EngineExport *export; /* where a docker engine had the image; it has no layers then */
+        EntryList *lists;     /* by layer, bottom first */
+        size_t n_lists;
 } OpenImage;
 
 typedef struct OpenLayer {
@@ -70,9 +74,26 @@ static void collect_images(ImageSet *s, const Spec *spec) {
                 }
 }
 
+/* Whatever goes wrong, the image may still be in the cache or a registry (cli.md 5.5). */
+static bool ask_engine(const ImageSource *source, OpenImage *o) {
+        _cleanup_err_ Err why = ERR_INIT;
+        if (!source->engine)
+                return false;
+        if (engine_image(source->engine, o->ref, source->arch, &o->image, &why) == 0) {
+                if (engine_export(source->engine, source->cache, o->image, &o->export, &why) == 0)
+                        return true;
+                image_free(o->image);
+                o->image = NULL;
+        }
+        log_debug("image %s: %s", o->ref, why.text);
+        return false;
+}
+
 static int fetch_image(void *ctx, size_t i, Err *e) {
         ImageSet *s = ctx;
         OpenImage *o = &s->images[i];
+        if (ask_engine(s->source, o))
+                return 0;
         if (image_get(s->source, o->ref, &o->image, e) < 0)
                 return err_at(e, o->pos, o->who);
         return 0;
@@ -106,10 +127,18 @@ static void get_entry(const void *ctx, size_t i, Entry *ret) {
         layer_entry(ctx, i, ret);
 }
 
+static void get_exported(const void *ctx, size_t i, Entry *ret) {
+        engine_export_entry(ctx, i, ret);
+}
+
 static void list_layers(ImageSet *s) {
         for (size_t i = 0; i < s->n_images; i++) {
                 OpenImage *o = &s->images[i];
-                o->lists = arena_alloc(s->arena, o->image->n_layers * sizeof(*o->lists));
+                o->n_lists = o->export ? 1 : o->image->n_layers;
+                o->lists = arena_alloc(s->arena, o->n_lists * sizeof(*o->lists));
+                if (o->export)
+                        o->lists[0] = (EntryList){ engine_export_count(o->export), get_exported,
+                                                   o->export };
                 for (size_t k = 0; k < o->image->n_layers; k++) {
                         const char *digest = o->image->layers[k].digest.text;
                         const Layer *l =
@@ -151,9 +180,11 @@ void images_free(ImageSet *s) {
         for (size_t i = 0; i < s->n_layers; i++)
                 if (s->layers[i].layer)
                         layer_free(s->layers[i].layer);
-        for (size_t i = 0; i < s->n_images; i++)
+        for (size_t i = 0; i < s->n_images; i++) {
+                engine_export_free(s->images[i].export);
                 if (s->images[i].image)
                         image_free(s->images[i].image);
+        }
         free(s->layers);
         free(s->images);
         nameset_free(s->refs);
@@ -172,12 +203,17 @@ const Image *images_find(const ImageSet *s, const char *ref) {
         return o ? o->image : NULL;
 }
 
+bool images_exported(const ImageSet *s, const char *ref) {
+        const OpenImage *o = find(s, ref);
+        return o && o->export;
+}
+
 int images_flatten(const ImageSet *s, const char *ref, bool (*skip)(const char *name), EntryFn fn,
                    void *ctx, Err *e) {
         const OpenImage *o = find(s, ref);
         if (!o)
                 return err_set(e, ERR_INTERNAL, 0, "image %s was not opened", ref ? ref : "?");
-        if (flatten(o->lists, o->image->n_layers, skip, fn, ctx, e) < 0)
+        if (flatten(o->lists, o->n_lists, skip, fn, ctx, e) < 0)
                 return err_wrap(e, "image %s", ref);
         return 0;
 }

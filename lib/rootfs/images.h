@@ -15,6 +15,8 @@ int images_open(const Spec *spec, const ImageSource *source, ImageSet **ret, Err
 void images_free(ImageSet *s); /* s may be NULL; entries of the images die with it */
 /* NULL for a reference that images_open did not see. */
 const Image *images_find(const ImageSet *s, const char *ref);
+/* True when a docker engine exported the image, see Filter.exported. */
+bool images_exported(const ImageSet *s, const char *ref);
 /* flatten() over the layers of an image of the set. */
 int images_flatten(const ImageSet *s, const char *ref, bool (*skip)(const char *name), EntryFn fn,
                    void *ctx, Err *e);

@@ -238,7 +238,8 @@ int kernel_add(Assembly *a, Err *e) {
         const Kernel *spec = &a->spec->kernel;
         if (str_is_empty(spec->image.text.text))
                 return 0;
-        log_info("Extract kernel image: %s", spec->image.ref);
+        assembly_announce(a, "kernel", spec->image.ref,
+                          arena_printf(a->arena, "Extract kernel image: %s", spec->image.ref));
         _cleanup_nameset_ NameSet *names = nameset_new();
         KernelScan k = {
                 .a = a,

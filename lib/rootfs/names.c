@@ -41,25 +41,45 @@ static inline void sip_round(uint64_t v[4]) {
         v[2] += v[1], v[1] = rotate(v[1], 17) ^ v[2], v[2] = rotate(v[2], 32);
 }
 
-static uint32_t hash_name(const char *text, size_t len) {
-        uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
-                          key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
-        for (size_t at = 0;; at += 8) {
-                uint64_t word = 0;
-                size_t left = len - at;
-                memcpy(&word, text + at, left < 8 ? left : 8);
-                if (left < 8)
-                        word |= (uint64_t)len << 56;
-                v[3] ^= word;
-                sip_round(v);
-                v[0] ^= word;
-                if (left < 8)
-                        break;
+/* A hash over the first `at` bytes of a text, whole words only; the rest comes in at the end. */
+typedef struct Sip {
+        uint64_t v[4];
+        size_t at;
+} Sip;
+
+static void sip_word(Sip *s, uint64_t word) {
+        s->v[3] ^= word;
+        sip_round(s->v);
+        s->v[0] ^= word;
+}
+
+static Sip sip_start(void) {
+        return (Sip){ .v = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
+                             key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 } };
+}
+
+static void sip_feed(Sip *s, const char *text, size_t len) {
+        for (; len - s->at >= 8; s->at += 8) {
+                uint64_t word;
+                memcpy(&word, text + s->at, 8);
+                sip_word(s, word);
         }
-        v[2] ^= 0xff;
+}
+
+static uint32_t sip_end(Sip s, const char *text, size_t len) {
+        uint64_t word = 0;
+        memcpy(&word, text + s.at, len - s.at);
+        sip_word(&s, word | (uint64_t)len << 56);
+        s.v[2] ^= 0xff;
         for (int i = 0; i < 3; i++)
-                sip_round(v);
-        return (uint32_t)(v[0] ^ v[1] ^ v[2] ^ v[3]);
+                sip_round(s.v);
+        return (uint32_t)(s.v[0] ^ s.v[1] ^ s.v[2] ^ s.v[3]);
+}
+
+static uint32_t hash_name(const char *text, size_t len) {
+        Sip s = sip_start();
+        sip_feed(&s, text, len);
+        return sip_end(s, text, len);
 }
 
 NameSet *nameset_new(void) {
@@ -124,4 +144,18 @@ bool nameset_find(const NameSet *s, const char *text, size_t len, uint32_t *ret)
                 return false;
         *ret = slot - 1;
         return true;
+}
+
+bool nameset_any_dir(const NameSet *s, const char *path, size_t len,
+                     bool (*fn)(void *ctx, uint32_t id), void *ctx) {
+        Sip sip = sip_start();
+        for (size_t i = 1; i <= len; i++) {
+                if (i < len && path[i] != '/')
+                        continue;
+                sip_feed(&sip, path, i);
+                uint32_t slot = *find_slot(s, path, i, sip_end(sip, path, i));
+                if (slot && fn(ctx, slot - 1))
+                        return true;
+        }
+        return false;
 }

@@ -18,6 +18,10 @@ size_t nameset_count(const NameSet *s);
 uint32_t nameset_add(NameSet *s, const char *text, size_t len);
 /* False when the set does not hold the name. */
 bool nameset_find(const NameSet *s, const char *text, size_t len, uint32_t *ret);
+/* Asks fn about each of "a", "a/b", "a/b/c" of path that the set holds, until it says true; the
+ * work grows with the length of path and not with its square. False: fn never did. */
+bool nameset_any_dir(const NameSet *s, const char *path, size_t len,
+                     bool (*fn)(void *ctx, uint32_t id), void *ctx);
 
 static inline void cleanup_nameset_fn(NameSet **s) {
         nameset_free(*s);

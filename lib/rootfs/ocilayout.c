@@ -3,7 +3,9 @@
  *
  * The index blob stays as it is, so it may name platforms whose blobs were left out. mtime is 0
  * here. */
+#include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "lib/oci/attestation.h"
 #include "lib/oci/cache.h"
 #include "lib/oci/manifest.h"
 #include "lib/rootfs/assembly.h"
@@ -115,10 +117,27 @@ static bool is_wanted(Layout *l, const ManifestEntry *entry) {
         return wanted;
 }
 
+/* A pull brings the attestations of the wanted architecture, and these only if the registry has
+ * them; what is not there is left out, with a warning. */
+static bool is_lost_attestation(Layout *l, const ManifestEntry *entry) {
+        _cleanup_manifest_ Manifest m = { 0 };
+        Cache *c = l->a->options->images.cache;
+        if (!attestation_is_about(entry, NULL))
+                return false;
+        bool complete = load_manifest(l, &entry->descriptor, &m, NULL) == 0 &&
+                        (m.is_index || cache_has_blob(c, &m.config.digest, m.config.size));
+        for (size_t i = 0; i < m.n_layers; i++)
+                complete &= cache_has_blob(c, &m.layers[i].digest, m.layers[i].size);
+        if (!complete)
+                log_warn("image %s: attestation %s is not in the cache and left out",
+                         l->volume->image.ref, entry->descriptor.digest.text);
+        return !complete;
+}
+
 static int add_index(Layout *l, const Manifest *m, Err *e) {
         for (size_t i = 0; i < m->n_entries; i++) {
                 const ManifestEntry *entry = &m->entries[i];
-                if (!is_wanted(l, entry))
+                if (!is_wanted(l, entry) || is_lost_attestation(l, entry))
                         continue;
                 if (str_eq(entry->os, "linux") && entry->architecture &&
                     fetch(l, entry->architecture, false, e) < 0)

@@ -11,9 +11,9 @@
 #include "lib/base/hash.h"
 #include "lib/base/json.h"
 #include "lib/base/mem.h"
+#include "lib/oci/image.h"
 #include "lib/rootfs/names.h"
 
-#define PREDICATE   "https://spdx.dev/Document"
 #define DOCUMENT_ID "SPDXRef-DOCUMENT"
 #define ID_PREFIX   "SPDXRef-"
 
@@ -125,9 +125,9 @@ static int check_list(json_t *document, ListKind kind, Err *e) {
 static int find_document(const json_t *statement, json_t **ret, Err *e) {
         const char *type = json_str(statement, "predicateType");
         json_t *document = json_object_get(statement, "predicate");
-        if (!str_eq(type, PREDICATE))
+        if (!str_eq(type, PREDICATE_SPDX))
                 return err_set(e, ERR_VERIFY, 0, "predicateType is \"%.100s\", not \"%s\"",
-                               type ? type : "", PREDICATE);
+                               type ? type : "", PREDICATE_SPDX);
         const char *version = json_str(document, "spdxVersion");
         if (!version || !str_has_prefix(version, "SPDX-2."))
                 return err_set(e, ERR_VERIFY, 0, "the predicate is not an SPDX 2 document");

@@ -1,4 +1,5 @@
-/* tree.h - the root file system in memory: an ordered list of entries whose contents are references.
+/* tree.h - the root file system in memory: an ordered list of entries whose contents are
+ * references.
  *
  * Order and repetition matter: the compatible tar writes entries in exactly this order, repeated
  * directories included (yaml.md 9). */

@@ -13,8 +13,11 @@ static int add_content(Assembly *a, const Volume *v, const Maker *m, const char 
         const char *prefix = arena_printf(a->arena, "%s/", lower);
         if (str_eq(v->format.text, "oci"))
                 return ocilayout_add(a, v, m, prefix, e);
-        Filter filter = { .maker = *m, .prefix = prefix };
-        if (images_flatten(a->images, v->image.ref, filter_skips, filter_entry, &filter, e) < 0)
+        Filter filter = { .maker = *m,
+                          .prefix = prefix,
+                          .exported = images_exported(a->images, v->image.ref) };
+        if (images_flatten(a->images, v->image.ref, filter_skip(&filter), filter_entry, &filter,
+                           e) < 0)
                 return -1;
         filter_end(&filter);
         sbom_add_image(a, v->image.ref, prefix, m->location);
@@ -27,7 +30,11 @@ static int add_volume(Assembly *a, const Volume *v, size_t i, Err *e) {
         const char *location = arena_printf(a->arena, "volume[%zu]", i);
         Maker m = assembly_maker(a, location, empty ? "empty" : v->image.ref);
         const char *lower = arena_printf(a->arena, "containers/volumes/%s/lower", name);
-        log_info("Process volume image: %s", name);
+        if (empty)
+                log_info("Process volume image: %s", name);
+        else
+                assembly_announce(a, arena_printf(a->arena, "volumes[%zu]", i), v->image.ref,
+                                  arena_printf(a->arena, "Process volume image: %s", name));
         make_leading_dirs(&m, lower);
         if (add_content(a, v, &m, lower, e) < 0) {
                 _cleanup_free_ char *who = xasprintf("volumes[%zu] \"%s\"", i, name);

@@ -13,7 +13,7 @@
 #include "lib/base/mem.h"
 
 typedef struct Pos {
-        const char *file; /* as given on the command line; "label of IMAGE" for labels */
+        const char *file;      /* as given on the command line; "label of IMAGE" for labels */
         uint32_t line, column; /* from 1; 0: unknown */
 } Pos;
 
@@ -172,7 +172,7 @@ typedef struct Resources { /* yaml.md 5.5; unset members are left out of config.
                 struct {
                         Str name;
                         Int priority;
-                } *priorities;
+                } * priorities;
                 size_t n_priorities;
         } network;
 } Resources;
@@ -199,9 +199,9 @@ typedef struct Settings {
         Runtime runtime;
 } Settings;
 
-typedef struct ImageRef { /* an image position of the build file */
-        Str text;         /* as written, templates (@pkg:) still in place */
-        const char *ref;  /* normal form of yaml.md 6.1, filled by spec_resolve */
+typedef struct ImageRef {        /* an image position of the build file */
+        Str text;                /* as written, templates (@pkg:) still in place */
+        const char *ref;         /* normal form of yaml.md 6.1, filled by spec_resolve */
         const char *package_dir; /* directory of the local package for @pkg:, else NULL */
 } ImageRef;
 

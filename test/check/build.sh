@@ -157,7 +157,9 @@ case_bad_options() {
 	fails_with 'unknown arch' build --arch pdp11 small.yml
 	fails_with 'No such file or directory' build --dir nowhere small.yml
 	fails_with 'unknown shorthand flag' build -o x small.yml
-	ls | grep -qE 'small-|\.tar' && fail "something was written"
+	for f in small-* *.tar; do
+		[ ! -e "$f" ] || fail "$f was written"
+	done
 	return 0
 }
 
@@ -198,7 +200,7 @@ case_full_disk() {
 		fails_with 'write keep.tar: File too large' build --o keep.tar small.yml
 	)
 	[ ! -e limited-initrd.img ] || fail "a cut output is visible"
-	ls | grep tmp && fail "a temporary file is left"
+	[ -z "$(find . -name '*.tmp-*')" ] || fail "a temporary file is left"
 	build --o again.tar small.yml
 	same keep.tar again.tar
 }
@@ -235,7 +237,7 @@ case_interrupted() {
 			kill -INT $pid 2>/dev/null || true
 		fi
 		wait $pid || true
-		[ "$(cat out.tar | head -c 3)" = old ] || same out.tar want.tar
+		[ "$(head -c 3 out.tar)" = old ] || same out.tar want.tar
 		build --cache "$PWD/cache.i" --o out.tar small.yml
 		same out.tar want.tar
 	done

@@ -33,7 +33,8 @@ try() {
 			[ -s x.tar ] || fail "no output"
 		else
 			[ "$status" != 0 ] || fail "accepted"
-			[ "$(grep -cv '^hint: ' stderr)" = 1 ] && [ "$(wc -l <stderr)" -le 2 ] || fail "not one line: $(cat stderr)"
+			[ "$(grep -cv '^hint: ' stderr)" = 1 ] || fail "not one line: $(cat stderr)"
+			[ "$(wc -l <stderr)" -le 2 ] || fail "more than one hint: $(cat stderr)"
 			[ ! -e x.tar ] || fail "an output of a failed build"
 		fi
 	done
@@ -115,11 +116,17 @@ case_boot_files_from_elsewhere() {
 		files: [{path: /boot/kernel, contents: FILE}]
 	EOF
 	try 0
-	"$LINUXKIT" -q build --cache "$PWD/cache" --arch amd64 x.yml 2>stderr
-	# yaml.md 19.2: "last one wins" is the contract for the tree; what a machine boots must be said aloud.
-	cat x-kernel x-cmdline >&2
-	python3 "$TOP/test/golden.py" cpio x-initrd.img - | grep -q ' boot/' && fail "below boot/ in the initrd"
-	return 0
+	"$LINUXKIT" build --cache "$PWD/cache" --arch amd64 --no-sbom x.yml 2>stderr
+	# The last entry of a name wins (yaml.md 19.2); when an image brought it, that is said.
+	[ "$(cat x-kernel)" = FILE ] || fail "not the last kernel"
+	[ "$(cat x-cmdline)" = EVIL ] || fail "not the last command line"
+	grep -q 'boot/cmdline comes from init\[0\] (docker.io/acme/evil:1)' stderr || fail "no warning: $(cat stderr)"
+	grep -q 'boot/kernel comes from' stderr && fail "a warning for what the user wrote himself"
+	[ "$(head -c 4 x-initrd.img)" = EVIL ] || fail "not the last microcode"
+	grep -q 'boot/ucode.cpio comes from' stderr || fail "no warning for the microcode"
+	if python3 "$TOP/test/golden.py" cpio x-initrd.img - 4 | grep ' boot/'; then
+		fail "below boot/ in the initrd"
+	fi
 }
 
 case_damaged_layers() {
@@ -143,8 +150,7 @@ case_damaged_layers() {
 	refuse 'pax' 'Layer().file("a", "", pax={"uid": "nobody"})'
 	refuse 'pax|path' 'Layer().file("a", "", pax={"path": b"a\0b"})'
 	refuse 'extended header' 'Layer().raw(header(b"p", b"x", size=2 ** 30))'
-	refuse 'without an entry' 'Layer().raw(header(b"p", b"x", size=12) + blocks(b"12 path=ab\n\n"[:12])).tar()' ||
-		refuse 'pax' 'Layer().raw(header(b"p", b"x", size=12) + blocks(b"12 path=ab\n\n"[:12])).tar()'
+	refuse 'pax|without an entry' 'Layer().raw(header(b"p", b"x", size=12) + blocks(b"12 path=abc\n")).tar()'
 	# an empty layer is not an error
 	accept 'b""'
 	accept 'Layer()'
@@ -201,7 +207,7 @@ case_decompression_bomb() {
 	EOF
 	echo 'init: [acme/x:1]' >x.yml
 	bounded 64000 20 1
-	grep -qE 'x.yml:1:8: .*unpacks to more than' stderr || fail "$(cat stderr)"
+	grep -qE 'x.yml:1:8: .*bytes unpack to more than' stderr || fail "$(cat stderr)"
 	[ "$(du -sk cache | cut -f1)" -lt 400000 ] || fail "the cache holds what was unpacked"
 }
 
@@ -223,7 +229,6 @@ bounded() {
 case_million_entries() {
 	need python3 /usr/bin/time
 	images <<-EOF
-		one = header(b"%NAME%", b"0", 0o644, mtime=T)
 		with open("many", "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as f:
 		    for base in range(0, 1000000, 1000):
 		        f.write(b"".join(header(b"d%03d/f%06d" % (base // 1000, i), b"0", 0o644, mtime=T) for i in range(base, base + 1000)))

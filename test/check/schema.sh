@@ -43,7 +43,7 @@ case_no_arguments() {
 
 case_broken_pipe_is_an_error() {
 	[ -w /dev/full ] || skip "no /dev/full"
-	fails_with 'No space left' sh -c '"$LINUXKIT" schema >/dev/full'
+	fails_with 'No space left' sh -c "'$LINUXKIT' schema >/dev/full"
 }
 
 run_cases

@@ -55,14 +55,14 @@ say() {
 }
 
 await() {
-	wait_for console "$1" "${2:-240}" $vm
+	wait_for console "$1" "${2:-240}" "$vm"
 }
 
 # await_times N PATTERN [SECONDS]: until N lines match.
 await_times() {
 	end=$(($(date +%s) + ${3:-240}))
 	until [ "$(grep -cE -- "$2" console)" -ge "$1" ]; do
-		kill -0 $vm 2>/dev/null || fail "ended before \"$2\" appeared $1 times"
+		kill -0 "$vm" 2>/dev/null || fail "ended before \"$2\" appeared $1 times"
 		[ "$(date +%s)" -lt "$end" ] || fail "\"$2\" did not appear $1 times"
 		sleep 0.3
 	done
@@ -72,6 +72,7 @@ line_of() {
 	grep -nE -- "$1" console | head -n 1 | cut -d: -f1
 }
 
+# shellcheck disable=SC2016 # what is said is for the shell in the machine
 case_whole_life() {
 	need curl
 	[ -s "$WORK/user/boot-initrd.img" ] || skip "nothing was built"

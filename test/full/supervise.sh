@@ -44,8 +44,8 @@ ours() {
 cleanup() {
 	[ -n "$supervisor" ] && kill -KILL "$supervisor" 2>/dev/null
 	# Killing a shim leaves its container, which is found by its cgroup.
-	for f in $(find /sys/fs/cgroup -path "*$ns*" -name cgroup.procs 2>/dev/null); do
-		for pid in $(cat "$f" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null; done
+	find /sys/fs/cgroup -path "*$ns*" -name cgroup.procs -exec cat {} + 2>/dev/null | while read -r pid; do
+		kill -KILL "$pid" 2>/dev/null
 	done
 	for pid in $(ours); do
 		grep -qz containerd "/proc/$pid/cmdline" 2>/dev/null && kill -KILL "$pid" 2>/dev/null
@@ -117,7 +117,7 @@ self='"mounts": [{"destination": "rootfs", "type": "bind", "source": "ROOT", "op
 # A root file system bound onto itself, as the build writes it for a read-only container.
 bound() { echo "$self" | sed "s#\"destination\": \"rootfs\"#\"destination\": \"$T/services/$1/rootfs\"#; s#ROOT#$T/services/$1/rootfs#"; }
 
-launch= program=$service
+launch='' program=$service
 start_supervisor() {
 	$launch "$program" -v supervise -sock "$T/state/containerd.sock" -path "$T/services" -containerd-namespace "$ns" \
 		-config "$T/runtime-config.toml" -run "$T/run" -log "$T/log" "$@" >>"$console" 2>&1 &
@@ -223,7 +223,7 @@ until_true 10 is_state deaf running
 [ "$(pid_of steady)" = "$steady" ] || fail "steady has another pid"
 read -r now rest <"$T/run/containerd.pid"
 [ "$now" = "$daemon" ] || fail "containerd was started anew"
-is_state eager stopped && is_state once exited || fail "eager $(state_of eager), once $(state_of once)"
+{ is_state eager stopped && is_state once exited; } || fail "eager $(state_of eager), once $(state_of once)"
 ok "$step"
 
 step="stop, start, restart, list, status"
@@ -337,7 +337,7 @@ chmod +x "$T/told"
 if unshare -m "$T/told" 2>/dev/null; then
 	launch="unshare -m" program=$T/told
 	start_supervisor -path "$T/others"
-	launch= program=$service
+	launch='' program=$service
 	until_true 60 says '^service fails: exited with status 4 after [0-9.]+s$'
 	until_true 60 says '^service told: exited with status 5 after [0-9.]+s; restarting in 2s$'
 	kill "$supervisor"
