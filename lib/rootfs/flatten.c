@@ -180,6 +180,29 @@ static Entry item_entry(const Flattener *f, const Item *item) {
         return entry;
 }
 
+/* A link that moves behind its target may come behind a file or symlink of a lower layer that bears
+ * the name of one of its directories; whoever unpacks that would follow the symlink. Only a layer
+ * that does not name its directories can do this. */
+static int check_moved(const Flattener *f, const LinkPlan *plan, Err *e) {
+        _cleanup_nameset_ NameSet *parents = nameset_new();
+        for (size_t i = 0; i < plan->n_moved; i++) {
+                const char *name = item_entry(f, &f->items[plan->moved[i].item]).name;
+                for (size_t len = 1; name[len]; len++)
+                        if (name[len] == '/')
+                                nameset_add(parents, name, len);
+        }
+        for (size_t i = 0; nameset_count(parents) && i < f->n_items; i++) {
+                Entry entry = item_entry(f, &f->items[i]);
+                uint32_t id;
+                if (entry.type != ENTRY_DIR &&
+                    nameset_find(parents, entry.name, strlen(entry.name), &id))
+                        return err_set(e, ERR_VERIFY, 0,
+                                       "hard link below \"%s\", which is not a directory",
+                                       entry.name);
+        }
+        return 0;
+}
+
 static int emit_link(const Flattener *f, const Link *link, EntryFn fn, void *ctx, Err *e) {
         Entry entry = item_entry(f, &f->items[link->item]);
         if (link->promoted) {
@@ -223,7 +246,9 @@ static int run(Flattener *f, size_t n_layers, bool (*skip)(const char *name), En
                 return err_set(e, ERR_VERIFY, 0, "too many entries");
         if (link_plan(f->layers, n_layers, f->items, f->n_items, &plan, e) < 0)
                 return -1;
-        int r = emit(f, &plan, fn, ctx, e);
+        int r = check_moved(f, &plan, e);
+        if (r == 0)
+                r = emit(f, &plan, fn, ctx, e);
         link_plan_done(&plan);
         return r;
 }

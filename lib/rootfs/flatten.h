@@ -22,6 +22,6 @@ typedef int (*EntryFn)(void *ctx, const Entry *entry, Err *e);
  * emitted, and hard links to them are repaired as for any target that is gone.
  *
  * Emitted names never start with "/" and never hold a ".." component. ERR_VERIFY for names
- * that point outside and for hard links without any target. */
+ * that point outside, for hard links without any target and for those below a file. */
 int flatten(const EntryList *layers, size_t n_layers, bool (*skip)(const char *name), EntryFn fn,
             void *ctx, Err *e);

@@ -90,6 +90,7 @@ case_three_formats() {
 	[ "$(stat -c %Y root/etc/motd)" = 1492533000 ] || fail "time"
 }
 
+# Level C of the specification, 010_reproducible; W37: on any number of threads.
 case_same_bytes() {
 	project
 	build --format tar small.yml --name a
@@ -137,6 +138,7 @@ case_stdout_and_dry_run() {
 	[ ! -e small-kernel ] || fail "--dry-run wrote something"
 }
 
+# W34
 case_stale_kernel_goes() {
 	project
 	build small.yml
@@ -163,6 +165,7 @@ case_bad_options() {
 	return 0
 }
 
+# W20: nothing is touched before the inputs are read.
 case_bad_spec() {
 	project
 	echo old >small-initrd.img

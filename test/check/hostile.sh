@@ -87,6 +87,9 @@ case_links_that_point_out() {
 	refuse 'hard link "x": no file' 'Layer().link("x", "/etc/shadow")'
 	refuse 'hard link "x": no file' 'Layer().link("x", "x")'
 	refuse 'hard link "(x|y)": no file' 'Layer().link("x", "y").link("y", "x")'
+	# A link that moves behind its target must not come to stand below a symlink of a lower layer.
+	refuse 'hard link below "x", which is not a directory' \
+		'Layer().symlink("x", "/etc").file("f", "evil"), Layer().link("x/passwd", "f")'
 	# A symlink is text; nothing of the build follows it.
 	accept 'Layer().symlink("up", "../../../../etc").symlink("abs", "/etc").file("up/x", "under a symlink")'
 	grep -q 'l 0777 0:0 1500000000 up -> ../../../../etc' list
@@ -211,19 +214,21 @@ case_decompression_bomb() {
 	[ "$(du -sk cache | cut -f1)" -lt 400000 ] || fail "the cache holds what was unpacked"
 }
 
-# bounded KIB SECONDS STATUS: like try, with limits for peak memory and time.
+# bounded KIB SECONDS STATUS: like try, with limits for peak memory and processor time (the wall clock belongs to
+# whatever else the machine does).
 bounded() {
 	status=0
-	/usr/bin/time -f '%M %e' -o used timeout 120 "$LINUXKIT" -q build --cache "$PWD/cache" --arch amd64 --no-sbom --o x.tar x.yml 2>stderr || status=$?
+	/usr/bin/time -f '%M %U %S' -o used timeout 300 "$LINUXKIT" -q build --cache "$PWD/cache" --arch amd64 --no-sbom \
+		--o x.tar x.yml 2>stderr || status=$?
 	[ "$status" -lt 124 ] || fail "ended with $status: $(cat stderr)"
 	[ "$3" = 0 ] || [ "$status" != 0 ] || fail "accepted"
 	[ "$3" != 0 ] || [ "$status" = 0 ] || fail "refused: $(cat stderr)"
-	tail -n 1 used | {
-		read -r kib seconds
-		echo "peak $kib KiB, $seconds s"
-		[ "$kib" -lt "$1" ] || fail "peak memory $kib KiB"
-		[ "${seconds%.*}" -lt "$2" ] || fail "$seconds seconds"
-	}
+	read -r kib user system <<-EOF
+		$(tail -n 1 used)
+	EOF
+	echo "peak $kib KiB, $user s + $system s"
+	[ "$kib" -lt "$1" ] || fail "peak memory $kib KiB"
+	[ $((${user%.*} + ${system%.*})) -lt "$2" ] || fail "$user + $system seconds"
 }
 
 case_million_entries() {
@@ -237,7 +242,7 @@ case_million_entries() {
 	EOF
 	echo 'init: [acme/x:1]' >x.yml
 	bounded 400000 20 0
-	[ "$(tar tf x.tar | wc -l)" = 1000009 ] || fail "entries are missing"
+	[ "$(tar tf x.tar 2>/dev/null | wc -l)" = 1000009 ] || fail "entries are missing"
 	bounded 400000 20 0
 }
 
@@ -254,7 +259,7 @@ case_many_links() {
 	EOF
 	echo 'init: [acme/x:1]' >x.yml
 	bounded 400000 20 0
-	tar xOf x.tar l0 | grep -q x || fail "the data of a removed target is gone"
+	tar xOf x.tar l0 2>/dev/null | grep -q x || fail "the data of a removed target is gone"
 }
 
 run_cases
