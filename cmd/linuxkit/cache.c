@@ -17,7 +17,7 @@
 
 enum { NAME_WIDTH = 80 }; /* cli.md 6.2 */
 
-/* --- cache ls ------------------------------------------------------------------------------ */
+/* --- cache ls ------------------------------------------------------------------------------- */
 
 static int print_name(void *ctx, const char *ref, const Descriptor *d, Err *e) {
         (void)ctx, (void)e;
@@ -40,7 +40,7 @@ static const Command ls = {
         .run = run_ls,
 };
 
-/* --- cache rm ------------------------------------------------------------------------------ */
+/* --- cache rm ------------------------------------------------------------------------------- */
 
 static int run_rm(Context *c, Err *e) {
         _cleanup_cache_ Cache *cache = NULL;
@@ -66,7 +66,7 @@ static const Command rm = {
         .run = run_rm,
 };
 
-/* --- cache pull ---------------------------------------------------------------------------- */
+/* --- cache pull ----------------------------------------------------------------------------- */
 
 static const Flag pull_flags[] = {
         { "arch", 0, FLAG_STRING, "ARCH", NULL,
@@ -105,7 +105,7 @@ static const Command pull = {
         .run = run_pull,
 };
 
-/* --- cache clean --------------------------------------------------------------------------- */
+/* --- cache clean ---------------------------------------------------------------------------- */
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         (void)st, (void)type, (void)ftw;

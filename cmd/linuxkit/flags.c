@@ -103,7 +103,7 @@ int command_unknown(const CommandPath *p, const char *word, Err *e) {
         return hint_help(p, e);
 }
 
-/* --- first pass ---------------------------------------------------------------------------- */
+/* --- first pass ----------------------------------------------------------------------------- */
 
 static const Flag *find_anywhere(const CommandPath *p, const char *name, size_t len, char letter) {
         const Flag *f = letter ? command_find_letter(p, letter) : command_find_flag(p, name, len);
@@ -162,7 +162,7 @@ static int find_command(int argc, char *const *argv, bool *is_name, Args *ret, E
         return 0;
 }
 
-/* --- second pass --------------------------------------------------------------------------- */
+/* --- second pass ---------------------------------------------------------------------------- */
 
 static FlagValue *value_of(const Args *a, const Flag *f) {
         for (size_t i = 0; i < a->n_values; i++)

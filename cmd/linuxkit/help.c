@@ -122,7 +122,7 @@ void help_text(const CommandPath *p, Buf *out) {
         }
 }
 
-/* --- manual pages -------------------------------------------------------------------------- */
+/* --- manual pages --------------------------------------------------------------------------- */
 
 /* Escapes what troff would read as a command: backslash, hyphens of options, dots and quotes that
  * begin a line. */

@@ -28,7 +28,7 @@ static void print_help(const CommandPath *p) {
         fwrite(text.data, 1, text.len, stdout);
 }
 
-/* --- help ---------------------------------------------------------------------------------- */
+/* --- help ----------------------------------------------------------------------------------- */
 
 static int run_help(Context *c, Err *e) {
         CommandPath p;

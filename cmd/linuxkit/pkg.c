@@ -68,7 +68,7 @@ static int packages_open(const Context *c, const PackageOptions *o, Packages *re
         return 0;
 }
 
-/* --- which architectures ------------------------------------------------------------------- */
+/* --- which architectures -------------------------------------------------------------------- */
 
 /* clang-format off */
 #define ARCH_FLAGS                                                                                \
@@ -124,7 +124,7 @@ static int check_arches(const Packages *p, const char *const *arches, Err *e) {
         return 0;
 }
 
-/* --- pkg build ----------------------------------------------------------------------------- */
+/* --- pkg build ------------------------------------------------------------------------------ */
 
 static const Flag build_flags[] = {
         ARCH_FLAGS,
@@ -193,7 +193,7 @@ static const Command build = {
         .run = run_build,
 };
 
-/* --- pkg show-tag -------------------------------------------------------------------------- */
+/* --- pkg show-tag --------------------------------------------------------------------------- */
 
 static const Flag show_tag_flags[] = {
         { "canonical", 0, FLAG_BOOL, NULL, NULL, "with the registry: docker.io/ORG/IMAGE:TAG",
@@ -223,7 +223,7 @@ static const Command show_tag = {
         .run = run_show_tag,
 };
 
-/* --- pkg lock ------------------------------------------------------------------------------ */
+/* --- pkg lock ------------------------------------------------------------------------------- */
 
 static const Flag lock_flags[] = { ARCH_FLAGS, MIRROR_FLAG, { 0 } };
 

@@ -70,8 +70,7 @@ void sink_free(Sink *s) {
                 s->ops->free(s);
 }
 
-/* --- a descriptor, a file -----------------------------------------------------------------------
- */
+/* --- a descriptor, a file ------------------------------------------------------------------- */
 
 /* Small writes are collected; large ones and file ranges go straight to the kernel. */
 typedef struct FdSink {
@@ -233,8 +232,7 @@ Sink *sink_fd(int fd, const char *name) {
         return &fd_sink_new(fd, name)->base;
 }
 
-/* --- hash ---------------------------------------------------------------------------------------
- */
+/* --- hash ----------------------------------------------------------------------------------- */
 
 typedef struct HashSink {
         Sink base;
@@ -277,8 +275,7 @@ Sink *sink_hash(Sink *inner, Digest *ret) {
         return &h->base;
 }
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory --------------------------------------------------------------------------------- */
 
 typedef struct BufSink {
         Sink base;

@@ -70,8 +70,7 @@ int pool_run(size_t n, size_t threads, int (*fn)(void *ctx, size_t i, Err *e), v
         return -1;
 }
 
-/* --- ordered pipeline
- * ------------------------------------------------------------------------------- */
+/* --- ordered pipeline ----------------------------------------------------------------------- */
 
 typedef struct Slot {
         void *job;

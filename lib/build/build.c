@@ -18,8 +18,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/* --- options
- * ------------------------------------------------------------------------------------------ */
+/* --- options -------------------------------------------------------------------------------- */
 
 typedef struct Plan {
         const BuildOptions *o;
@@ -157,8 +156,7 @@ static int check_input_tar(const Plan *p, Err *e) {
         return same ? err_set(e, ERR_USAGE, 0, "input-tar and output file cannot be the same") : 0;
 }
 
-/* --- packages of this checkout
- * ------------------------------------------------------------------------ */
+/* --- packages of this checkout -------------------------------------------------------------- */
 
 typedef struct Packages {
         struct {
@@ -207,8 +205,7 @@ static int build_package(void *ctx, size_t i, Err *e) {
         return package_build(package, &p->options, p->arch, &built, e);
 }
 
-/* --- the pipeline
- * ----------------------------------------------------------------------------------------- */
+/* --- the pipeline --------------------------------------------------------------------------- */
 
 static int print_dry_run(const Spec *spec, Err *e) {
         _cleanup_buf_ Buf out = { 0 };

@@ -15,8 +15,7 @@
 
 enum { GZIP_LEVEL = 6 };
 
-/* --- what every format needs
- * ------------------------------------------------------------------------- */
+/* --- what every format needs ---------------------------------------------------------------- */
 
 /* A pipe or a device is written to as it is: there is nothing that could appear whole. */
 static bool is_device(const char *path) {
@@ -113,9 +112,7 @@ static int write_cpio_gzip(const FormatJob *job, Sink *out, Err *e) {
         return r < 0 ? err_wrap(e, "initrd") : 0;
 }
 
-/* --- tar
- * -------------------------------------------------------------------------------------------------
- */
+/* --- tar ------------------------------------------------------------------------------------ */
 
 static int write_stream(FormatJob *job, const char *suffix, Err *e) {
         Sink *out = NULL;
@@ -137,8 +134,7 @@ static int write_docker(FormatJob *job, Err *e) {
         return write_stream(job, ".docker", e);
 }
 
-/* --- kernel+initrd
- * ------------------------------------------------------------------------------------------ */
+/* --- kernel+initrd -------------------------------------------------------------------------- */
 
 static int write_part(FormatJob *job, const char *entry, const char *suffix, Err *e) {
         Content c = boot_part(job->tree, entry);
@@ -164,8 +160,7 @@ static int write_kernel_initrd(FormatJob *job, Err *e) {
         return write_part(job, "boot/cmdline", "-cmdline", e);
 }
 
-/* --- tar-kernel-initrd
- * ---------------------------------------------------------------------------------------- */
+/* --- tar-kernel-initrd ---------------------------------------------------------------------- */
 
 static int count_write(Sink *s, const void *p, size_t n, Err *e) {
         (void)s, (void)p, (void)n, (void)e;
@@ -221,9 +216,7 @@ static int write_tar_kernel_initrd(FormatJob *job, Err *e) {
         return tar_write_end(out, e);
 }
 
-/* --- the table
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the table ------------------------------------------------------------------------------ */
 
 static const Format formats[] = {
         { "kernel+initrd", "kernel, gzip cpio initrd and command line as three files", false,

@@ -78,8 +78,7 @@ static void piece_free(void *job) {
         free(p);
 }
 
-/* --- one piece
- * --------------------------------------------------------------------------------------- */
+/* --- one piece ------------------------------------------------------------------------------ */
 
 static void piece_key(const Piece *p, Digest *ret) {
         _cleanup_hash_ Hash *h = hash_new();
@@ -226,8 +225,7 @@ static int piece_done(void *ctx, void *job, Err *e) {
         return sink_content(g->out, &c, e);
 }
 
-/* --- the sink
- * ------------------------------------------------------------------------------------------ */
+/* --- the sink ------------------------------------------------------------------------------- */
 
 static int cut(GzipSink *g, Err *e) {
         Piece *p = g->piece;

@@ -61,8 +61,7 @@ static void put_magic(TarHeader *h) {
         memcpy(h->version, "00", 2);
 }
 
-/* --- pax records --------------------------------------------------------------------------------
- */
+/* --- pax records ---------------------------------------------------------------------------- */
 
 typedef struct Records {
         PaxRecord *items;
@@ -149,8 +148,7 @@ static int write_pax(Sink *out, const char *name, Records *r, Err *e) {
         return sink_zero(out, -data.len & (BLOCK - 1), e);
 }
 
-/* --- entries -------------------------------------------------------------------------------------
- */
+/* --- entries -------------------------------------------------------------------------------- */
 
 static void put_name(Records *r, char *field, size_t n, const char *key, const char *value) {
         put_text(field, n, value);

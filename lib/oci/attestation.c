@@ -11,7 +11,7 @@ bool attestation_is_about(const ManifestEntry *entry, const Digest *subject) {
                (!subject || str_eq(about, subject->text));
 }
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 static int check_statement(const Descriptor *d, size_t n, Err *e) {
         if (n == IMAGE_MAX_STATEMENTS)
@@ -62,7 +62,7 @@ int image_attestations(Cache *c, const Image *i, const char *predicate, Descript
         return 0;
 }
 
-/* --- writing ------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 static bool is_unreserved(char ch) {
         return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||

@@ -200,7 +200,7 @@ static void a_broken_attestation_is_refused(void **state) {
         }
 }
 
-/* --- storing ------------------------------------------------------------------------------- */
+/* --- storing -------------------------------------------------------------------------------- */
 
 static void store(Cache *c, const char *arch, const char *note, const char *spdx) {
         _cleanup_err_ Err e = ERR_INIT;

@@ -12,7 +12,7 @@
 
 enum { TOKEN_LIMIT = 1 << 20, SECRET_LIMIT = 64 * 1024 };
 
-/* --- challenge ----------------------------------------------------------------------------- */
+/* --- challenge ------------------------------------------------------------------------------ */
 
 static const char *skip_blanks(const char *p) {
         return p + strspn(p, " \t,\n");
@@ -90,7 +90,7 @@ void challenge_done(Challenge *c) {
         *c = (Challenge){ 0 };
 }
 
-/* --- answer -------------------------------------------------------------------------------- */
+/* --- answer --------------------------------------------------------------------------------- */
 
 static char *basic(const char *user, const char *password) {
         _cleanup_free_ char *pair = xasprintf("%s:%s", user, password);

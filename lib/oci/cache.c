@@ -28,7 +28,7 @@ struct Cache {
         atomic_flag swept;
 };
 
-/* --- opening ------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------- */
 
 static char *default_dir(Err *e) {
         const char *dir = getenv("LINUXKIT_CACHE");
@@ -93,7 +93,7 @@ const char *cache_dir(const Cache *c) {
         return c->dir;
 }
 
-/* --- leftovers ----------------------------------------------------------------------------- */
+/* --- leftovers ------------------------------------------------------------------------------ */
 
 /* Once per open cache, before the first new file. */
 static void sweep(Cache *c) {
@@ -107,7 +107,7 @@ static void sweep(Cache *c) {
         file_tmp_sweep(pieces, "");
 }
 
-/* --- blobs --------------------------------------------------------------------------------- */
+/* --- blobs ---------------------------------------------------------------------------------- */
 
 char *cache_blob_path(Cache *c, const Digest *d) {
         return path_join(c->blobs, digest_hex(d));
@@ -184,7 +184,7 @@ void cache_drop_blob(Cache *c, const Digest *d) {
         }
 }
 
-/* --- streaming in -------------------------------------------------------------------------- */
+/* --- streaming in --------------------------------------------------------------------------- */
 
 typedef struct BlobSink {
         Sink base;

@@ -182,7 +182,7 @@ int cache_each_name(Cache *c, int (*fn)(void *ctx, const char *ref, const Descri
         return 0;
 }
 
-/* --- removal ------------------------------------------------------------------------------- */
+/* --- removal -------------------------------------------------------------------------------- */
 
 /* The digests that a descriptor leads to, itself included. An object that cannot be read leads
  * nowhere. */

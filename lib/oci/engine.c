@@ -35,7 +35,7 @@ struct Engine {
         bool verify;
 };
 
-/* --- one request --------------------------------------------------------------------------- */
+/* --- one request ---------------------------------------------------------------------------- */
 
 typedef struct Call {
         CURL *handle;
@@ -179,8 +179,7 @@ static int call_json(const Engine *g, Call *c, json_t **ret, Err *e) {
         return 0;
 }
 
-/* --- finding the engine ------------------------------------------------------------------------
- */
+/* --- finding the engine --------------------------------------------------------------------- */
 
 static void start_curl(void) {
         curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -259,7 +258,7 @@ void engine_free(Engine *g) {
         free(g);
 }
 
-/* --- images -------------------------------------------------------------------------------- */
+/* --- images --------------------------------------------------------------------------------- */
 
 /* What the engine says of an image, in the form of an OCI image config. */
 static int read_config(const json_t *answer, Image *i, Err *e) {
@@ -300,7 +299,7 @@ int engine_image(Engine *g, const char *ref, const char *arch, Image **ret, Err 
         return 0;
 }
 
-/* --- files --------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------------------------- */
 
 struct EngineExport {
         Index *index;

@@ -29,7 +29,7 @@ bool http_cancelled(void) {
         return atomic_load(&cancelled);
 }
 
-/* --- client -------------------------------------------------------------------------------- */
+/* --- client --------------------------------------------------------------------------------- */
 
 static void start_curl(void) {
         curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -96,7 +96,7 @@ static void give_back(HttpClient *c, CURL *h) {
         pthread_mutex_unlock(&c->lock);
 }
 
-/* --- one transfer -------------------------------------------------------------------------- */
+/* --- one transfer --------------------------------------------------------------------------- */
 
 typedef struct Transfer {
         CURL *handle;

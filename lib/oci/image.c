@@ -14,7 +14,7 @@
 
 enum { MAX_STRINGS = 65536 };
 
-/* --- config -------------------------------------------------------------------------------- */
+/* --- config --------------------------------------------------------------------------------- */
 
 static int get_string(Arena *a, const json_t *o, const char *key, char **ret, Err *e) {
         const json_t *v = json_object_get(o, key);
@@ -74,7 +74,7 @@ int image_config_parse(Arena *a, const char *text, size_t n, ImageConfig *ret, E
         return get_string(a, labels, LABEL, &ret->label, e);
 }
 
-/* --- opening ------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------- */
 
 /* A name may have any number of them; which is right is for image_attestations to say. */
 static void list_attestations(const Manifest *index, const Digest *subject, Image *i) {

@@ -16,6 +16,8 @@ static void check_digest(const Descriptor *d) {
 
 static void check_manifest(const Manifest *m) {
         _cleanup_free_ char *platforms = manifest_platforms(m);
+        if (!platforms)
+                abort();
         const ManifestEntry *chosen = manifest_choose(m, "amd64");
         if (chosen && !(str_eq(chosen->os, "linux") && str_eq(chosen->architecture, "amd64")))
                 abort();

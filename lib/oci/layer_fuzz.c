@@ -58,7 +58,7 @@ static bool same_entry(const Entry *a, const Entry *b) {
         return same;
 }
 
-/* --- through the index ----------------------------------------------------------------------- */
+/* --- through the index ---------------------------------------------------------------------- */
 
 static void get_entry(const void *ctx, size_t i, Entry *ret) {
         *ret = *tree_entry(ctx, i);
@@ -91,7 +91,7 @@ static void check_index(const Index *x, const Tree *want, const Blob *blob) {
         }
 }
 
-/* --- through flattening and the tar writer --------------------------------------------------- */
+/* --- through flattening and the tar writer -------------------------------------------------- */
 
 static int keep_entry(void *ctx, const Entry *entry, Err *e) {
         (void)e;

@@ -82,7 +82,7 @@ static uint64_t get_le64(const unsigned char *p) {
         return le64toh(v);
 }
 
-/* --- writing ------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 struct IndexWriter {
         Buf entries, pax, strings;
@@ -197,7 +197,7 @@ int index_writer_finish(IndexWriter *w, const char *path, const Digest *layer, c
         return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 struct Index {
         unsigned char *map;

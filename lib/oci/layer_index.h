@@ -23,7 +23,7 @@ typedef struct PlainTar {
                         */
 } PlainTar;
 
-/* --- writing ------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 typedef struct IndexWriter IndexWriter;
 
@@ -40,7 +40,7 @@ static inline void cleanup_index_writer_fn(IndexWriter **w) {
 }
 #define _cleanup_index_writer_ __attribute__((cleanup(cleanup_index_writer_fn)))
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 typedef struct Index Index;
 

@@ -108,7 +108,7 @@ static int add_record(PaxRecords *p, const char *key, const char *value, size_t 
         return 0;
 }
 
-/* --- LIBARCHIVE.xattr ---------------------------------------------------------------------- */
+/* --- LIBARCHIVE.xattr ----------------------------------------------------------------------- */
 
 static int hex_digit(char c) {
         return c >= '0' && c <= '9'   ? c - '0'
@@ -192,7 +192,7 @@ static int convert_xattrs(PaxRecords *p, Err *e) {
         return 0;
 }
 
-/* --- records ------------------------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------------------------- */
 
 /* "LEN KEY=VALUE\n", LEN counts the whole record. */
 int pax_parse(PaxRecords *p, Err *e) {

@@ -66,7 +66,7 @@ static int want_image(Pull *p, const Manifest *m, bool layers, Err *e) {
         return 0;
 }
 
-/* --- attestations -------------------------------------------------------------------------- */
+/* --- attestations --------------------------------------------------------------------------- */
 
 static void complain(const Pull *p, bool ours, const char *why) {
         if (ours)
@@ -118,7 +118,7 @@ static int fetch_extra(void *ctx, size_t i, Err *e) {
         return pass_over(p, x->ours, &why, e);
 }
 
-/* --- the images of an index ---------------------------------------------------------------- */
+/* --- the images of an index ----------------------------------------------------------------- */
 
 /* Only the wanted platform must be complete: registries keep indexes whose other children are gone.
  */
@@ -187,7 +187,7 @@ static int want_index(Pull *p, const char *name, Err *e) {
         return 0;
 }
 
-/* --- blobs --------------------------------------------------------------------------------- */
+/* --- blobs ---------------------------------------------------------------------------------- */
 
 static int fetch_blob(void *ctx, size_t i, Err *e) {
         Pull *p = ctx;

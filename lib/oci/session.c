@@ -53,7 +53,7 @@ void session_free(Session *s) {
         free(s);
 }
 
-/* --- one object, several attempts ---------------------------------------------------------- */
+/* --- one object, several attempts ----------------------------------------------------------- */
 
 /* What is asked for; the target's sink is made anew for each attempt. */
 typedef struct Want {
@@ -234,7 +234,7 @@ static int fetch(Session *s, const Want *w, HttpResponse *ret, Err *e) {
         }
 }
 
-/* --- objects ------------------------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------------------------- */
 
 /* Stored media types lead every reader that comes later, so the object's own word counts most. */
 static const char *media_type_of(const Manifest *m, const HttpResponse *response) {

@@ -35,7 +35,7 @@ typedef struct Scan {
         char window[WINDOW];
 } Scan;
 
-/* --- fields -------------------------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------------------------- */
 
 /* Octal with blanks and NULs around it, or base 256 when the top bit is set (GNU tar manual,
  * "Extended numeric fields").  An empty field is 0. */
@@ -103,7 +103,7 @@ static void set_text(Buf *b, const char *text) {
         buf_adds(b, text);
 }
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 static int read_at(Scan *s, uint64_t at, size_t n, const char **ret, Err *e) {
         if (at < s->window_at || at + n > s->window_at + s->window_len) {
@@ -137,7 +137,7 @@ static int read_extension(Scan *s, uint64_t size, Buf *b, Err *e) {
         return 0;
 }
 
-/* --- one entry ----------------------------------------------------------------------------- */
+/* --- one entry ------------------------------------------------------------------------------ */
 
 /* Before its pax extensions: prefix + "/" + name in ustar; in GNU's format that area holds times,
  * but old Go writers put a prefix there all the same. */

@@ -7,7 +7,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-/* --- small archives by hand ---------------------------------------------------------------- */
+/* --- small archives by hand ----------------------------------------------------------------- */
 
 static void number(char *field, size_t n, uint64_t v) {
         snprintf(field, n, "%0*llo", (int)n - 1, (unsigned long long)v);
@@ -54,7 +54,7 @@ static void add_pax(Buf *b, const char *records, size_t n) {
         add_data(b, records, n);
 }
 
-/* --- what came out ------------------------------------------------------------------------- */
+/* --- what came out -------------------------------------------------------------------------- */
 
 static void show(Buf *b, const Entry *t) {
         buf_addf(b, "%c %04o %u:%u %s:%s %lld.%09u %u,%u '%s' -> '%s'", t->type, t->mode, t->uid,
@@ -98,7 +98,7 @@ static void check_refused(const Buf *tar, const char *part) {
                 fail_msg("\"%s\" does not say \"%s\"", e.text, part);
 }
 
-/* --- against libarchive -------------------------------------------------------------------- */
+/* --- against libarchive --------------------------------------------------------------------- */
 
 typedef struct Sample {
         const char *name;
@@ -227,7 +227,7 @@ static void agrees_with_libarchive(void **state) {
         }
 }
 
-/* --- details ------------------------------------------------------------------------------- */
+/* --- details -------------------------------------------------------------------------------- */
 
 static void names_are_cleaned(void **state) {
         (void)state;

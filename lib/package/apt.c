@@ -56,7 +56,7 @@ void apt_free(Apt *a) {
         free(a);
 }
 
-/* --- resolving ----------------------------------------------------------------------------- */
+/* --- resolving ------------------------------------------------------------------------------ */
 
 /* Argument vectors that grow; the words are borrowed. */
 typedef struct Args {
@@ -341,7 +341,7 @@ int apt_resolve(Apt *a, const AptRequest *req, size_t n, LockSection *out, Err *
         return resolve_once(a, req, n, out, e);
 }
 
-/* --- downloading --------------------------------------------------------------------------- */
+/* --- downloading ---------------------------------------------------------------------------- */
 
 /* True when the lists offer exactly this package; *ret_other: the version is there, but other
  * bytes. */

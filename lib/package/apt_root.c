@@ -46,7 +46,7 @@ int apt_run(Apt *a, const char *const *argv, char **ret_out, Err *e) {
         return run(argv, &o, ret_out, e);
 }
 
-/* --- fetching ------------------------------------------------------------------------------ */
+/* --- fetching ------------------------------------------------------------------------------- */
 
 typedef struct Watch {
         const char *dir;
@@ -97,7 +97,7 @@ int apt_fetch(Apt *a, const char *const *argv, const char *what, const char *wat
         return r < 0 && check_space(watch, NULL) < 0 ? check_space(watch, e) : r;
 }
 
-/* --- sources and configuration ------------------------------------------------------------- */
+/* --- sources and configuration -------------------------------------------------------------- */
 
 static void read_sources(const char *path, bool list, const SourcesOptions *o, Buf *out) {
         _cleanup_free_ char *text = NULL;
@@ -257,7 +257,7 @@ int apt_root_enter(Apt *a, Err *e) {
         return 0;
 }
 
-/* --- package lists ------------------------------------------------------------------------- */
+/* --- package lists -------------------------------------------------------------------------- */
 
 int apt_root_fetch_lists(Apt *a, Err *e) {
         const char *const argv[] = { "apt-get", "-qq", "-o", "APT::Update::Error-Mode=any",

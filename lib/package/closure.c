@@ -56,7 +56,7 @@ static const char *triplet_of(const char *arch) {
         return NULL;
 }
 
-/* --- needs --------------------------------------------------------------------------------- */
+/* --- needs ---------------------------------------------------------------------------------- */
 
 /* "usr/bin/../lib//x" -> "usr/lib/x" */
 static const char *clean(Closure *c, const char *path) {
@@ -157,7 +157,7 @@ static int look_at_new(Closure *c) {
         return 0;
 }
 
-/* --- satisfying ---------------------------------------------------------------------------- */
+/* --- satisfying ----------------------------------------------------------------------------- */
 
 /* The target of a symlink that is part of a satisfied need is needed, too. */
 static int follow(Closure *c, const Entry *entry, const char *by) {
@@ -217,7 +217,7 @@ static int satisfy_all(Closure *c) {
         return 0;
 }
 
-/* --- waves --------------------------------------------------------------------------------- */
+/* --- waves ---------------------------------------------------------------------------------- */
 
 /* Debian's usual name of the package that holds a library: libseccomp.so.2 -> libseccomp2,
  * libz.so.1 -> no match (zlib1g), libfoo1.so.2 -> libfoo1-2. */

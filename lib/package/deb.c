@@ -274,7 +274,7 @@ static int read_data_tar(Deb *d, struct archive *ar, Err *e) {
         return 0;
 }
 
-/* --- control ------------------------------------------------------------------------------- */
+/* --- control -------------------------------------------------------------------------------- */
 
 /* The value of a field, up to the end of its line; NULL when there is none. In the arena. */
 static const char *field(Deb *d, const char *text, const char *name) {

@@ -116,7 +116,7 @@ static int add_path(Package *p, Folder *f, const RecipeFile *rf, const char *pat
         return digest_item(item, e);
 }
 
-/* --- patterns over the folder -------------------------------------------------------------- */
+/* --- patterns over the folder --------------------------------------------------------------- */
 
 typedef struct Matches {
         char **v;
@@ -199,7 +199,7 @@ static int add_from(Package *p, Folder *f, const RecipeFile *rf, Err *e) {
         return add_path(p, f, rf, path, to, 0, e);
 }
 
-/* --- programs ------------------------------------------------------------------------------ */
+/* --- programs ------------------------------------------------------------------------------- */
 
 /* The checkout is the nearest folder above the package that has compiled programs, so that a build
  * works where git does not answer (an archive of the sources, another user's checkout) as well. */

@@ -81,7 +81,8 @@ void key_bool(Problems *p, const Node *n, void *slot) {
 void key_str_list(Problems *p, const Node *n, void *slot) {
         StrList *l = slot;
 
-        if (n->kind != NODE_LIST) {
+        /* Packages of LinuxKit leave `arches:` without a value: a list with nothing in it. */
+        if (n->kind != NODE_LIST && n->kind != NODE_NULL) {
                 problem_add(p, n->pos, "expected a list, not %s", node_describe(n, p->arena));
                 return;
         }

@@ -58,7 +58,7 @@ static bool has_packages(const Build *b) {
         return b->p->recipe.packages.n != 0;
 }
 
-/* --- lock file ----------------------------------------------------------------------------- */
+/* --- lock file ------------------------------------------------------------------------------ */
 
 static char *make_request(const Recipe *r) {
         Buf b = { 0 };
@@ -117,7 +117,7 @@ static int write_lock(Build *b, Err *e) {
         return -1;
 }
 
-/* --- inputs -------------------------------------------------------------------------------- */
+/* --- inputs --------------------------------------------------------------------------------- */
 
 static void add_input(Hash *h, const char *text) {
         hash_update(h, text ? text : "", strlen(text ? text : "") + 1);
@@ -180,7 +180,7 @@ static bool is_current(const Build *b) {
         return complete;
 }
 
-/* --- resolving ----------------------------------------------------------------------------- */
+/* --- resolving ------------------------------------------------------------------------------ */
 
 static int open_apt(Build *b, Err *e) {
         const char *mirror = b->o->mirror ? b->o->mirror : getenv("LINUXKIT_DEBIAN_MIRROR");
@@ -271,7 +271,7 @@ static int choose_packages(Build *b, Err *e) {
         return 0;
 }
 
-/* --- assembling ---------------------------------------------------------------------------- */
+/* --- assembling ----------------------------------------------------------------------------- */
 
 static int check_program(const Build *b, const FolderItem *item, const Content *c, Err *e) {
         _cleanup_arena_ Arena *arena = arena_new();
@@ -410,7 +410,7 @@ static int build(Build *b, Err *e) {
         return assemble_image(b, &gone, e);
 }
 
-/* --- interface ----------------------------------------------------------------------------- */
+/* --- interface ------------------------------------------------------------------------------ */
 
 static int check_buildable(const Package *p, const char *arch, Err *e) {
         if (!p->native) {

@@ -212,6 +212,7 @@ static void faults_name_their_place(void **state) {
                   "\"a\"", NULL },
                 { "image: x\nnative:\n  tar: {k.tar: [nope/**]}\n", "build.yml:3:17: ", NULL },
                 { "image: x\nnative:\n  depmod: true\n", "no kernel modules", NULL },
+                { "image: x\narches:\nnative: {}\n", "not for amd64", NULL },
                 { "image: x\narches: [arm64]\nnative: {}\n", "not for amd64", NULL },
                 { "image: x\nnative: {}\ntag: \"{{.X}}\"\nextra-sources: [a]\n",
                   "build.yml:4:17: bad source format", NULL },

@@ -40,7 +40,7 @@ static int write_entries(Sink *out, const Entry *entries, size_t n, Err *e) {
         return tar_write_end(out, e);
 }
 
-/* --- inner archives ------------------------------------------------------------------------ */
+/* --- inner archives ------------------------------------------------------------------------- */
 
 static int move_matching(const Str *pattern, Stage *from, Stage *to, Err *e) {
         bool any = false;
@@ -86,7 +86,7 @@ int pack_inner_tars(const Recipe *r, Stage *s, Spool *spool, int64_t mtime, Err 
         return 0;
 }
 
-/* --- image --------------------------------------------------------------------------------- */
+/* --- image ---------------------------------------------------------------------------------- */
 
 static int write_layer(Cache *cache, const Entry *entries, size_t n, Descriptor *ret,
                        Digest *ret_diff, Err *e) {

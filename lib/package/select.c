@@ -68,7 +68,7 @@ static bool is_excluded(const RecipePackage *rp, const char *name, bool *used) {
         return hit;
 }
 
-/* --- which packages ------------------------------------------------------------------------ */
+/* --- which packages ------------------------------------------------------------------------- */
 
 static bool names_package(const RecipePackage *rp, const char *name) {
         return glob_is_pattern(rp->name.text) ? glob_match(rp->name.text, name)
@@ -95,7 +95,7 @@ static int open_named(const Recipe *r, Debs *d, Err *e) {
         return debs_open(d, choice, e);
 }
 
-/* --- which files --------------------------------------------------------------------------- */
+/* --- which files ---------------------------------------------------------------------------- */
 
 /* to + "/" + rest without doubled or trailing slashes; "" when that is the root directory. */
 static const char *destination(Stage *s, const char *to, const char *rest) {
@@ -291,7 +291,7 @@ int select_packages(const Recipe *r, Debs *d, Stage *s, Err *e) {
         return 0;
 }
 
-/* --- concat -------------------------------------------------------------------------------- */
+/* --- concat --------------------------------------------------------------------------------- */
 
 static int pick_cmp(const void *a, const void *b) {
         return strcmp(((const Pick *)a)->entry->name, ((const Pick *)b)->entry->name);

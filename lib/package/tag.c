@@ -27,7 +27,7 @@ void tag_done(Tag *t) {
         *t = (Tag){ 0 };
 }
 
-/* --- content ------------------------------------------------------------------------------- */
+/* --- content -------------------------------------------------------------------------------- */
 
 typedef struct Paths {
         char **v;
@@ -138,7 +138,7 @@ static int tag_content(const char *dir, const TagSource *sources, size_t n, char
         return 0;
 }
 
-/* --- git ----------------------------------------------------------------------------------- */
+/* --- git ------------------------------------------------------------------------------------ */
 
 static int git(const char *const *argv, char **ret, size_t *ret_len, Err *e) {
         static const char *const env[] = { "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", NULL };
@@ -420,7 +420,7 @@ int tag_compute(const TagOptions *o, Tag *ret, Err *e) {
         return 0;
 }
 
-/* --- template ------------------------------------------------------------------------------ */
+/* --- template ------------------------------------------------------------------------------- */
 
 static bool is_blank(char c) {
         return c == ' ' || c == '\t' || c == '\n' || c == '\r';

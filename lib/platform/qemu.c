@@ -35,7 +35,7 @@ typedef struct Run {
         bool boots_iso, boots_kernel, boots_squashfs, boots_disk;
 } Run;
 
-/* --- what to boot -------------------------------------------------------------------------- */
+/* --- what to boot --------------------------------------------------------------------------- */
 
 static const char *with_suffix(const Run *r, const char *suffix) {
         return arena_printf(r->arena, "%s%s", r->o->path, suffix);
@@ -120,7 +120,7 @@ static int check_boot(Run *r, Err *e) {
         return read_cmdline(r, NULL, e);
 }
 
-/* --- disks --------------------------------------------------------------------------------- */
+/* --- disks ---------------------------------------------------------------------------------- */
 
 static int plan_disks(Run *r, Err *e) {
         size_t n = 0, n_extra = 0;
@@ -188,7 +188,7 @@ static int make_disks(const Run *r, Err *e) {
         return 0;
 }
 
-/* --- program and acceleration -------------------------------------------------------------- */
+/* --- program and acceleration --------------------------------------------------------------- */
 
 /* Debian's packages of QEMU and of its UEFI firmware, and where distributions put the latter. */
 typedef struct Packages {
@@ -283,7 +283,7 @@ static int choose_firmware(Run *r, Err *e) {
                        : -1;
 }
 
-/* --- state directory ----------------------------------------------------------------------- */
+/* --- state directory ------------------------------------------------------------------------ */
 
 /* Version 4 of RFC 4122, section 4.4. */
 static int make_uuid(Arena *arena, const char **ret, Err *e) {

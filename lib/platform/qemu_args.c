@@ -45,7 +45,7 @@ const char *qemu_root_device(const Arch *arch) {
         return machine_find(arch)->root;
 }
 
-/* --- option values ------------------------------------------------------------------------- */
+/* --- option values -------------------------------------------------------------------------- */
 
 static int parse_size(const char *text, uint64_t *ret_mib, Err *e) {
         _cleanup_free_ char *digits = xstrdup(text);
@@ -181,7 +181,7 @@ int qemu_parse_networking(Arena *arena, const char *mode, const char *const *pub
         return 0;
 }
 
-/* --- the list ------------------------------------------------------------------------------ */
+/* --- the list ------------------------------------------------------------------------------- */
 
 typedef struct List {
         Arena *arena;

@@ -15,7 +15,7 @@ struct Rootfs {
 static const char package_db_name[] = "lib/apk/db/installed";
 #define PACKAGE_DB_LIMIT ((uint64_t)64 << 20) /* real ones have a few hundred kilobytes */
 
-/* --- init images ----------------------------------------------------------------------------- */
+/* --- init images ---------------------------------------------------------------------------- */
 
 typedef struct InitImage {
         Assembly *a;
@@ -73,7 +73,7 @@ static int merge_package_dbs(Assembly *a, Err *e) {
         return 0;
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------ */
 
 static void add_dockerfile(Assembly *a) {
         static const char text[] = "\nFROM scratch\n\nCOPY . ./\n\nENTRYPOINT [\"/bin/rc.init\"]\n";

@@ -17,7 +17,7 @@
 static char directory[] = "/tmp/assemble_test.XXXXXX";
 static Cache *cache;
 
-/* --- images ---------------------------------------------------------------------------------- */
+/* --- images --------------------------------------------------------------------------------- */
 
 static void put_octal(char *field, size_t digits, uint64_t value) {
         field[digits] = '\0';
@@ -136,7 +136,7 @@ static void put_images(void) {
         put_kernel("docker.io/acme/linked:1", linked, ARRAY_LEN(linked));
 }
 
-/* --- running --------------------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------------------------- */
 
 static int run(const char *yaml, const AssembleOptions *options, Spec **ret_spec, Rootfs **ret,
                Err *e) {
@@ -218,7 +218,7 @@ static void check_content_has(const Tree *t, const char *name, const char *want,
                 fail_msg("%s %s %s:\n%s", name, present ? "lacks" : "has", want, got);
 }
 
-/* --- tests ----------------------------------------------------------------------------------- */
+/* --- tests ---------------------------------------------------------------------------------- */
 
 static const char example[] = "kernel:\n"
                               "  image: acme/kernel:1\n"
@@ -517,7 +517,7 @@ static void test_container_errors(void **state) {
                     "x.yml:5:12: services[1] \"web\": ");
 }
 
-/* --- fixture --------------------------------------------------------------------------------- */
+/* --- fixture -------------------------------------------------------------------------------- */
 
 static int set_up(void **state) {
         (void)state;

@@ -193,7 +193,7 @@ static void test_hostile(void **state) {
         check_error(LIST(root), "not a directory");
 }
 
-/* --- the reference procedure of yaml.md 7 on layers without special cases --------------------- */
+/* --- the reference procedure of yaml.md 7 on layers without special cases ------------------- */
 
 enum { MAX_ROWS = 40, NAMES = 15 };
 
@@ -309,8 +309,7 @@ static void test_same_as_reference(void **state) {
         }
 }
 
-/* --- anything goes: what must hold for every result --------------------------------------------
- */
+/* --- anything goes: what must hold for every result ----------------------------------------- */
 
 typedef struct Output {
         char *names[4 * MAX_ROWS];
@@ -375,7 +374,7 @@ static void test_any_layers(void **state) {
         assert_true(succeeded > 2000);
 }
 
-/* --- size ------------------------------------------------------------------------------------ */
+/* --- size ----------------------------------------------------------------------------------- */
 
 enum { MANY = 300000 };
 

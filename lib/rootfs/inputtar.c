@@ -48,7 +48,7 @@ static int note_entry(void *ctx, const Entry *entry, Err *e) {
         return 0;
 }
 
-/* --- comparing ----------------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------------------------------ */
 
 static void compare(InputTar *t, const Scan *s, const char *section, const char *location,
                     const char *ref, bool equal) {
@@ -99,7 +99,7 @@ static void compare_specs(InputTar *t, const Scan *s, const Spec *now, const Spe
         }
 }
 
-/* --- the whole ----------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------ */
 
 static int read_old(InputTar *t, Scan *s, const Blob *old, const Spec *spec, Err *e) {
         Content all = { .blob = old, .size = old->size };

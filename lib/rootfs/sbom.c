@@ -42,7 +42,7 @@ void sbom_add_image(Assembly *a, const char *ref, const char *prefix, const char
                 };
 }
 
-/* --- merging ------------------------------------------------------------------------------- */
+/* --- merging -------------------------------------------------------------------------------- */
 
 /* "services[0]" -> "services-0": what an SPDX identifier may hold. */
 static char *make_label(const char *location) {
@@ -88,7 +88,7 @@ static bool merge(const Assembly *a, int64_t created, Buf *ret) {
         return whole;
 }
 
-/* --- the kept result ----------------------------------------------------------------------- */
+/* --- the kept result ------------------------------------------------------------------------ */
 
 static char *kept_path(const Assembly *a, int64_t created) {
         _cleanup_buf_ Buf key = { 0 };

@@ -195,7 +195,7 @@ static void lost_attestations_do_not_stop_an_oci_volume(void **state) {
         check_sbom("volumes: [{name: v, image: acme/lost:2, format: oci}]\n", "");
 }
 
-/* --- fixture --------------------------------------------------------------------------------- */
+/* --- fixture -------------------------------------------------------------------------------- */
 
 static int set_up(void **state) {
         (void)state;

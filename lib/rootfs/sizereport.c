@@ -22,7 +22,7 @@ typedef struct Report {
         uint64_t bytes, files;
 } Report;
 
-/* --- collecting ------------------------------------------------------------------------------ */
+/* --- collecting ----------------------------------------------------------------------------- */
 
 static const char *text_or_empty(const char *s) {
         return s ? s : "";
@@ -84,7 +84,7 @@ static void collect(const Tree *t, Report *r) {
                 qsort(r->components, r->n, sizeof(*r->components), compare_components);
 }
 
-/* --- printing -------------------------------------------------------------------------------- */
+/* --- printing ------------------------------------------------------------------------------- */
 
 void sizereport_json(const Tree *t, Buf *out) {
         Report r = { 0 };

@@ -77,7 +77,7 @@ void spdx_free(Spdx *s) {
         free(s);
 }
 
-/* --- checking ------------------------------------------------------------------------------ */
+/* --- checking ------------------------------------------------------------------------------- */
 
 /* Before anything is built from it: each value costs a multiple of its text. */
 static int check_values(const char *text, size_t n, Err *e) {
@@ -138,7 +138,7 @@ static int find_document(const json_t *statement, json_t **ret, Err *e) {
         return 0;
 }
 
-/* --- identifiers --------------------------------------------------------------------------- */
+/* --- identifiers ---------------------------------------------------------------------------- */
 
 static bool has_id(const NameSet *set, const char *id) {
         uint32_t number;
@@ -205,7 +205,7 @@ static void rename_ids(const Addition *a, json_t *value) {
         }
 }
 
-/* --- elements ------------------------------------------------------------------------------ */
+/* --- elements ------------------------------------------------------------------------------- */
 
 /* Paths are those of the whole system: Go's path.Join(prefix, name), except that no ".." leads out
  * of the prefix.  A package without one is said to be where its image is. */
@@ -286,7 +286,7 @@ int spdx_merge(Spdx *s, const char *statement, size_t n, const char *prefix, con
         return 0;
 }
 
-/* --- result -------------------------------------------------------------------------------- */
+/* --- result --------------------------------------------------------------------------------- */
 
 void spdx_add_namespace(const char *text, size_t n, Buf *out) {
         Digest digest;

@@ -60,7 +60,7 @@ int volumes_add(Assembly *a, Err *e) {
         return 0;
 }
 
-/* --- names in binds and mounts --------------------------------------------------------------- */
+/* --- names in binds and mounts -------------------------------------------------------------- */
 /* That names exist and read-only volumes are mounted with "ro" is checked by spec_load. */
 
 typedef struct Resolver {

@@ -5,7 +5,7 @@
 
 #include "lib/base/ref.h"
 
-/* --- names and images ------------------------------------------------------------------------ */
+/* --- names and images ----------------------------------------------------------------------- */
 
 /* The name becomes a directory of the image and the id of a container (W29). */
 void check_name(SchemaWalk *w, const void *str, Pos pos) {
@@ -62,7 +62,7 @@ void check_label_name(SchemaWalk *w, const void *str, Pos pos) {
                 schema_problem(w, pos, "cannot be set in an image label");
 }
 
-/* --- lists of strings with a form ------------------------------------------------------------ */
+/* --- lists of strings with a form ----------------------------------------------------------- */
 
 /* Calls fault(text) for every item; what it returns (arena text) is the problem of that item. */
 static void check_each(SchemaWalk *w, const StrList *l,
@@ -227,7 +227,7 @@ void check_rlimits(SchemaWalk *w, const void *list, Pos pos) {
         check_each(w, list, rlimit_fault);
 }
 
-/* --- mappings ------------------------------------------------------------------------------ */
+/* --- mappings ------------------------------------------------------------------------------- */
 
 static bool is_octal_mode(const char *s) {
         size_t n = strlen(s);

@@ -34,7 +34,7 @@ const char *const spec_ns_names[NS_COUNT] = { "cgroup", "ipc", "mnt", "net", "pi
 #define SCHEMA(st, rows) .keys = (rows), .n = ARRAY_LEN(rows), .size = sizeof(st)
 #define POS(st)          .pos = 1 + offsetof(st, pos)
 
-/* --- mounts, devices, id mappings (5.3, 5.4) -------------------------------------------------- */
+/* --- mounts, devices, id mappings (5.3, 5.4) ------------------------------------------------ */
 
 static const Key id_mapping_keys[] = {
         U32("hostID", IdMapping, host_id, "first id outside the container"),
@@ -74,7 +74,7 @@ static const Schema device = {
         .name = "device", SCHEMA(Device, device_keys), POS(Device), CHECK(device)
 };
 
-/* --- resources (5.5) -------------------------------------------------------------------------- */
+/* --- resources (5.5) ------------------------------------------------------------------------ */
 
 static const Key resource_device_keys[] = {
         BOOL("allow", ResourceDevice, allow, "allow or deny"),
@@ -208,7 +208,7 @@ static const Key resources_keys[] = {
 };
 static const Schema resources = { SCHEMA(Resources, resources_keys) };
 
-/* --- runtime (5.8) ---------------------------------------------------------------------------- */
+/* --- runtime (5.8) -------------------------------------------------------------------------- */
 
 static const Key interface_keys[] = {
         STRING("name", Interface, name, "name of the interface in the container"),
@@ -252,7 +252,7 @@ static const Key runtime_keys[] = {
 };
 static const Schema runtime = { SCHEMA(Runtime, runtime_keys) };
 
-/* --- image entries and labels (5.3, 6.3) ------------------------------------------------------ */
+/* --- image entries and labels (5.3, 6.3) ---------------------------------------------------- */
 
 #define CHECKED(k, member, c, h) \
         { KEY(k, KEY_STRINGS, Settings, member, h), CHECK(c) }
@@ -338,8 +338,7 @@ static const Key label_keys[] = {
 const Schema schema_label = { SCHEMA(ImageEntry, label_keys), POS(ImageEntry), .base = &settings,
                               .base_offset = offsetof(ImageEntry, s) };
 
-/* --- the rest of the build file (5.1, 5.2, 5.6, 5.7) -------------------------------------------
- */
+/* --- the rest of the build file (5.1, 5.2, 5.6, 5.7) ---------------------------------------- */
 
 static const Key kernel_keys[] = {
         { KEY("image", KEY_STRING, Kernel, image.text,

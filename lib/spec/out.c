@@ -58,7 +58,7 @@ bool out_is_json(const Out *o) {
         return o->json;
 }
 
-/* --- JSON ---------------------------------------------------------------------------------- */
+/* --- JSON ----------------------------------------------------------------------------------- */
 
 static void json_newline(Out *o) {
         buf_addc(o->buf, '\n');
@@ -95,7 +95,7 @@ static void json_end(Out *o, char c) {
         buf_addc(o->buf, c);
 }
 
-/* --- both ---------------------------------------------------------------------------------- */
+/* --- both ----------------------------------------------------------------------------------- */
 
 static void yaml_scalar(Out *o, const char *text, yaml_scalar_style_t style) {
         yaml_event_t ev;

@@ -13,7 +13,7 @@ typedef struct Printer {
         bool as_written; /* images as in the build file instead of in normal form */
 } Printer;
 
-/* --- pieces -------------------------------------------------------------------------------- */
+/* --- pieces --------------------------------------------------------------------------------- */
 
 static const char *text_of(const Str *s) {
         return s->text ? s->text : "";
@@ -153,7 +153,7 @@ static void print_string_map(Out *o, const char *key, const Map *m) {
         out_map_end(o);
 }
 
-/* --- image entries --------------------------------------------------------------------------- */
+/* --- image entries -------------------------------------------------------------------------- */
 
 static void print_mount(Out *o, const Mount *m) {
         out_map_begin(o);
@@ -298,7 +298,7 @@ static void print_settings_tail(Out *o, const Settings *s) {
         print_runtime(o, &s->runtime);
 }
 
-/* --- the file ------------------------------------------------------------------------------ */
+/* --- the file ------------------------------------------------------------------------------- */
 
 static const char *image_text(const Printer *p, const ImageRef *image) {
         bool template = image->package_dir != NULL;

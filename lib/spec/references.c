@@ -72,7 +72,7 @@ void references_check_unique(const Spec *s, Problems *p) {
         free(volumes.items);
 }
 
-/* --- volumes (yaml.md 14) -------------------------------------------------------------------- */
+/* --- volumes (yaml.md 14) ------------------------------------------------------------------- */
 
 typedef struct Site { /* where a name is used, for messages */
         Problems *problems;
@@ -144,7 +144,7 @@ static void check_mounts_of(const Site *at, const Mounts *mounts, const Names *v
         }
 }
 
-/* --- uids and gids (yaml.md 16) -------------------------------------------------------------- */
+/* --- uids and gids (yaml.md 16) ------------------------------------------------------------- */
 
 static void check_id(Problems *p, const Id *id, const Names *entries, const char *section,
                      size_t index, const char *key) {

@@ -16,7 +16,7 @@ void schema_problem(SchemaWalk *w, Pos pos, const char *fmt, ...) {
                 problem_add(w->problems, pos, "%s", text);
 }
 
-/* --- path ---------------------------------------------------------------------------------- */
+/* --- path ----------------------------------------------------------------------------------- */
 
 static size_t path_enter_key(SchemaWalk *w, const char *key) {
         size_t mark = w->path.len;
@@ -36,7 +36,7 @@ static void path_leave(SchemaWalk *w, size_t mark) {
                 w->path.data[mark] = 0;
 }
 
-/* --- scalars ------------------------------------------------------------------------------- */
+/* --- scalars -------------------------------------------------------------------------------- */
 
 static void wrong_type(SchemaWalk *w, const Node *n, const char *wanted) {
         schema_problem(w, n->pos, "expected %s, found %s", wanted, node_describe(n, w->arena));
@@ -134,7 +134,7 @@ static bool read_id(SchemaWalk *w, const Node *n, Id *ret) {
         return true;
 }
 
-/* --- lists and maps of scalars --------------------------------------------------------------- */
+/* --- lists and maps of scalars -------------------------------------------------------------- */
 
 static bool want_list(SchemaWalk *w, const Node *n, const char *what) {
         if (n->kind == NODE_LIST)
@@ -197,7 +197,7 @@ static bool read_string_map(SchemaWalk *w, const Node *n, Map *ret) {
         return ok;
 }
 
-/* --- mappings ------------------------------------------------------------------------------ */
+/* --- mappings ------------------------------------------------------------------------------- */
 
 static bool read_list(SchemaWalk *w, const Key *k, const Node *n, void *base) {
         if (!want_list(w, n, "mappings"))

@@ -25,7 +25,7 @@ static json_t *items_pattern(const char *regex) {
         return json_pack("{s:{s:s, s:s}}", "items", "type", "string", "pattern", regex);
 }
 
-/* --- names and images ------------------------------------------------------------------------ */
+/* --- names and images ----------------------------------------------------------------------- */
 
 json_t *shape_name(void) {
         return pattern("^(?!\\.{1,2}$)[^/]+$");
@@ -58,7 +58,7 @@ json_t *shape_images(void) {
         return items_pattern("^(" IMAGE ")$");
 }
 
-/* --- lists of strings with a form ------------------------------------------------------------ */
+/* --- lists of strings with a form ----------------------------------------------------------- */
 
 json_t *shape_capabilities(void) {
         json_t *names = json_array();
@@ -101,7 +101,7 @@ json_t *shape_rlimits(void) {
         return items_pattern(b.data);
 }
 
-/* --- mappings ------------------------------------------------------------------------------ */
+/* --- mappings ------------------------------------------------------------------------------- */
 
 #define OCTAL "0{0,8}[0-7]{1,4}"
 

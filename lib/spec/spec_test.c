@@ -305,7 +305,7 @@ static void more_than_twenty(void **state) {
         assert_non_null(strstr(got, "\nf:20:1: unknown key \"zzzzzz19\"\nand 4980 more"));
 }
 
-/* --- several files --------------------------------------------------------------------------- */
+/* --- several files -------------------------------------------------------------------------- */
 
 typedef struct Scratch {
         char dir[32];
@@ -407,7 +407,7 @@ static void missing_file(void **state) {
         assert_non_null(strstr(e.text, "/nonexistent/x.yml"));
 }
 
-/* --- references ------------------------------------------------------------------------------ */
+/* --- references ----------------------------------------------------------------------------- */
 
 static int package_ref(void *ctx, const char *dir, char **ret, Err *e) {
         Buf *seen = ctx;

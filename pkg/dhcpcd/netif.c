@@ -90,7 +90,7 @@ int netif_clear_address(const char *name) {
         return set_inet(name, SIOCSIFADDR, (struct in_addr){ INADDR_ANY });
 }
 
-/* --- rtnetlink --- */
+/* --- rtnetlink ------------------------------------------------------------------------------ */
 
 typedef struct RouteMessage {
         struct nlmsghdr head;
