@@ -48,6 +48,16 @@ static const Flag flags[] = {
         { "dry-run", 0, FLAG_BOOL, NULL, NULL, "print the merged build file and stop", NULL },
         { "locked", 0, FLAG_BOOL, NULL, NULL,
           "packages named by path: build exactly what their lock files say", NULL },
+        { "keep-dirs", 0, FLAG_BOOL, NULL, NULL,
+          "files: keep mode and owner of parent directories that the images have already", NULL },
+        { "dedup", 0, FLAG_BOOL, NULL, NULL,
+          "store an image that containers use under several names once", NULL },
+        { "relative-source", 0, FLAG_BOOL, NULL, NULL,
+          "files: source is relative to the folder of its build file, not to the current directory",
+          NULL },
+        { "strict", 0, FLAG_BOOL, NULL, NULL,
+          "isolate containers as docker does, where neither build file nor label says otherwise",
+          NULL },
         { 0 },
 };
 
@@ -73,6 +83,10 @@ static int run(Context *c, Err *e) {
                 .dry_run = args_bool(a, "dry-run"),
                 .registry = c->registry,
                 .locked = args_bool(a, "locked"),
+                .keep_dirs = args_bool(a, "keep-dirs"),
+                .dedup = args_bool(a, "dedup"),
+                .relative_source = args_bool(a, "relative-source"),
+                .strict = args_bool(a, "strict"),
         };
         o.formats = args_list(a, "format", &o.n_formats);
         return build_run(&o, e);

@@ -1,4 +1,4 @@
-/* ref_test.c - the table of yaml.md 6.1 and what must be refused. */
+/* ref_test.c - the tables of yaml.md 6.1 and 20.2 and what must be refused. */
 #include "lib/base/ref.h"
 #include "lib/base/mem.h"
 
@@ -15,6 +15,8 @@ static void ref_expands(void **state) {
         } t[] = {
                 { "redis", "docker.io/library/redis", "docker.io", "library/redis", NULL, NULL },
                 { "redis:7", "docker.io/library/redis:7", "docker.io", "library/redis", "7", NULL },
+                { "foo/bar", "docker.io/foo/bar", "docker.io", "foo/bar", NULL, NULL },
+                { "myregistry.io/foo", "myregistry.io/foo", "myregistry.io", "foo", NULL, NULL },
                 { "foo/bar:x", "docker.io/foo/bar:x", "docker.io", "foo/bar", "x", NULL },
                 { "localhost/x", "localhost/x", "localhost", "x", NULL, NULL },
                 { "localhost:5000/x:1", "localhost:5000/x:1", "localhost:5000", "x", "1", NULL },

@@ -300,6 +300,10 @@ static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec
                 .decompress_kernel = p->o->decompress_kernel,
                 .sbom_output = p->sbom,
                 .sbom_current_time = p->o->sbom_current_time,
+                .keep_dirs = p->o->keep_dirs,
+                .dedup = p->o->dedup,
+                .relative_source = p->o->relative_source,
+                .strict = p->o->strict,
         };
         Rootfs *rootfs = NULL;
         if (assemble(spec, &a, &rootfs, e) < 0)

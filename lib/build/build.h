@@ -23,6 +23,8 @@ typedef struct BuildOptions { /* flags of `linuxkit build` (yaml.md 3); zero-ini
         const char *size_report; /* file for the JSON; "-": a table on stderr; NULL: none */
         RegistryOptions registry;
         bool locked; /* packages named by path: lock files must be satisfied */
+        /* Opt-ins, as in AssembleOptions. */
+        bool keep_dirs, dedup, relative_source, strict;
 } BuildOptions;
 
 int build_run(const BuildOptions *o, Err *e);

@@ -20,6 +20,11 @@ typedef struct AssembleOptions {
         bool docker;               /* --format docker: adds the Dockerfile entry */
         const char *sbom_output;   /* name of the SBOM entry; NULL: none */
         bool sbom_current_time;
+        /* Opt-ins of yaml.md 21; without them the tree is the reference's. */
+        bool keep_dirs;       /* W10: `files` leaves directories alone that are there already */
+        bool dedup;           /* W25: container roots are told apart by digest, not by name */
+        bool relative_source; /* W38: `source` is relative to the folder of its build file */
+        bool strict;          /* W43: docker's isolation for containers that set none */
 } AssembleOptions;
 
 typedef struct Rootfs Rootfs; /* the tree and everything it refers to */

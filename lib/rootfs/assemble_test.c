@@ -506,6 +506,55 @@ static void test_file_errors(void **state) {
         }
 }
 
+/* W10: what stands before `files` in the tree stays, what does not is made as ever. */
+static void test_keep_dirs(void **state) {
+        (void)state;
+        const char yaml[] = "kernel:\n  image: acme/kernel:1\ninit:\n  - acme/init:1\nfiles:\n"
+                            "  - {path: lib/new/x, contents: \"\", mode: \"0640\", uid: 5}\n"
+                            "  - {path: etc, directory: true, mode: \"0711\"}\n";
+        const AssembleOptions keep = { .keep_dirs = true };
+        Built b = build(yaml, NULL);
+        assert_int_equal(find(b.tree, "lib")->mode, 0750);
+        built_done(&b);
+        b = build(yaml, &keep);
+        assert_int_equal(find(b.tree, "lib/")->mode, 0755); /* of the modules, slash and all */
+        for (size_t i = 0; i < tree_count(b.tree); i++)
+                assert_string_not_equal(tree_entry(b.tree, i)->name, "lib");
+        assert_int_equal(find(b.tree, "lib/new")->mode, 0750);
+        assert_int_equal(find(b.tree, "lib/new")->uid, 5);
+        assert_int_equal(find(b.tree, "etc")->mode, 0711); /* named itself: meant */
+        built_done(&b);
+        /* a file is no directory that could be kept */
+        b = build("init:\n  - acme/init:1\nfiles:\n  - {path: bin/init/x, contents: \"\"}\n",
+                  &keep);
+        assert_int_equal(find(b.tree, "bin/init")->type, ENTRY_DIR);
+        built_done(&b);
+}
+
+/* W25 */
+static void test_dedup(void **state) {
+        (void)state;
+        const Row app[] = { { ENTRY_FILE, "bin/p", "P", 0755 } };
+        put_image("docker.io/acme/app:same", "{}", app, ARRAY_LEN(app));
+        const char yaml[] = "onboot:\n  - {name: a, image: \"acme/app:1\"}\n"
+                            "services:\n  - {name: b, image: \"acme/app:same\", readonly: true}\n"
+                            "  - {name: c, image: \"acme/labelled:1\"}\n";
+        const char runtime[] = "containers/services/b/runtime.json";
+        const AssembleOptions dedup = { .dedup = true };
+        Built b = build(yaml, NULL);
+        check_content_has(b.tree, runtime, "\"source\": \"/containers/services/b/rootfs\"", true);
+        size_t n = tree_count(b.tree);
+        built_done(&b);
+        b = build(yaml, &dedup);
+        check_content_has(b.tree, runtime, "\"source\": \"/containers/onboot/000-a/lower\"", true);
+        assert_string_equal(find(b.tree, runtime)->source, "docker.io/acme/app:same");
+        assert_int_equal(find(b.tree, "containers/services/b/rootfs")->type, ENTRY_DIR);
+        assert_true(tree_count(b.tree) < n);
+        /* another config makes another digest */
+        check_content(b.tree, "containers/services/c/rootfs/bin/p", "P");
+        built_done(&b);
+}
+
 static void test_container_errors(void **state) {
         (void)state;
         check_error("onboot:\n  - name: \"..\"\n    image: acme/app:1\n", "x.yml:2:11: ");
@@ -553,6 +602,8 @@ int main(void) {
                 cmocka_unit_test(test_oci_volume),
                 cmocka_unit_test(test_files),
                 cmocka_unit_test(test_file_errors),
+                cmocka_unit_test(test_keep_dirs),
+                cmocka_unit_test(test_dedup),
                 cmocka_unit_test(test_container_errors),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -20,8 +20,8 @@ typedef struct Assembly {
         Tree *tree;
         Arena *arena; /* the tree's */
         ImageSet *images;
-        NameSet *roots;          /* REF of containers whose root is in the tree */
-        const char **root_paths; /* where, by number of the REF */
+        NameSet *roots;          /* keys (containers.c) of container roots in the tree */
+        const char **root_paths; /* where, by number of the key */
         size_t n_roots, cap_roots;
         Content *package_dbs; /* lib/apk/db/installed of the init images */
         size_t n_package_dbs, cap_package_dbs;

@@ -1,7 +1,7 @@
 /* containers.c - bundles of onboot, onshutdown and services (yaml.md 10).
  *
  * A reference is unpacked once, below the first container that uses it; later containers mount that
- * root. */
+ * root. With --dedup that holds for an image, whatever its references. */
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/rootfs/assembly.h"
@@ -36,10 +36,17 @@ static int merge_settings(Assembly *a, Container *c, Err *e) {
         return 0;
 }
 
+/* What two containers must have in common to share a root. An image of an engine that tells no
+ * digest is known by its reference only. */
+static const char *root_key(const Assembly *a, const Container *c) {
+        const char *digest = c->image->manifest.digest.text;
+        return a->options->dedup && *digest ? digest : c->entry->image.ref;
+}
+
 static int unpack_root(Assembly *a, Container *c, Err *e) {
-        const char *ref = c->entry->image.ref;
+        const char *ref = c->entry->image.ref, *key = root_key(a, c);
         uint32_t id;
-        if (nameset_find(a->roots, ref, strlen(ref), &id)) {
+        if (nameset_find(a->roots, key, strlen(key), &id)) {
                 c->shared = true;
                 c->root = a->root_paths[id];
                 make_leading_dirs(&c->maker, c->bundle);
@@ -57,7 +64,7 @@ static int unpack_root(Assembly *a, Container *c, Err *e) {
                 return err_at(e, c->entry->image.text.pos, c->who);
         filter_end(&filter);
         sbom_add_image(a, ref, filter.prefix, c->maker.location);
-        nameset_add(a->roots, ref, strlen(ref));
+        nameset_add(a->roots, key, strlen(key));
         *vec_push(a->root_paths, a->n_roots, a->cap_roots) = c->root;
         return 0;
 }
@@ -103,7 +110,8 @@ static void add_file(const Container *c, Arena *a, const char *name, const Buf *
 
 static int add_bundle(Assembly *a, Container *c, Err *e) {
         _cleanup_buf_ Buf config = { 0 }, runtime = { 0 };
-        OciConfigInput in = { a->spec, &c->settings, &c->image->config, c->who };
+        OciConfigInput in = { a->spec, &c->settings, &c->image->config, c->who,
+                              a->options->strict };
         if (ociconfig_write(&in, &config, e) < 0)
                 return -1;
         add_file(c, a->arena, "config.json", &config);

@@ -1,7 +1,8 @@
 /* files.c - the `files` section (yaml.md 15).
  *
  * Parent directories are written with the item's owner and a mode derived from the item's, even
- * when the root file system has them already: the reference does so, hence we only warn (W10). */
+ * when the root file system has them already: the reference does so, hence we only warn unless
+ * --keep-dirs is given (W10). */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include "lib/base/log.h"
 #include "lib/base/str.h"
 #include "lib/rootfs/assembly.h"
+#include "lib/spec/fetch.h"
 
 typedef struct FileAdder {
         Assembly *a;
@@ -18,7 +20,8 @@ typedef struct FileAdder {
         uint32_t mode;
         Maker maker;
         Content content;
-        NameSet *written; /* paths of this and earlier items, parents included */
+        NameSet *written;    /* paths of this and earlier items, parents included */
+        const NameSet *kept; /* directories to be left alone as parents; NULL: none */
 } FileAdder;
 
 static int parse_mode(FileAdder *f, Err *e) {
@@ -38,17 +41,23 @@ static int parse_mode(FileAdder *f, Err *e) {
         return 0;
 }
 
-/* "~/x" is below $HOME; malloc'ed. */
-static char *source_path(const char *source) {
+/* "~/x" is below $HOME; malloc'ed. With --relative-source other relative paths are below the
+ * folder of their build file, which standard input and URLs do not have (W38). */
+static char *source_path(const FileAdder *f) {
+        const char *source = f->item->source.text, *file = f->item->source.pos.file;
         const char *home = getenv("HOME");
         if (strlen(source) > 2 && str_has_prefix(source, "~/") && home)
                 return xasprintf("%s%s", home, source + 1);
-        return xstrdup(source);
+        bool local = file && !str_eq(file, "-") && !source_is_url(file);
+        if (!f->a->options->relative_source || !local)
+                return xstrdup(source);
+        _cleanup_free_ char *dir = path_dir(file);
+        return path_join(str_eq(dir, ".") ? NULL : dir, source);
 }
 
 /* Returns 0 when the item is to be skipped, 1 when content is there. */
 static int open_source(FileAdder *f, Err *e) {
-        _cleanup_free_ char *path = source_path(f->item->source.text);
+        _cleanup_free_ char *path = source_path(f);
         Pos pos = f->item->source.pos;
         struct stat st;
         if (stat(path, &st) < 0) {
@@ -111,7 +120,8 @@ static void add_parents(FileAdder *f) {
                 if (path[len] != '/' && path[len] != '\0')
                         continue;
                 uint32_t known;
-                if (!nameset_find(f->written, path, len, &known)) {
+                bool kept = f->kept && nameset_find(f->kept, path, len, &known);
+                if (!kept && !nameset_find(f->written, path, len, &known)) {
                         nameset_add(f->written, path, len);
                         make_dir(&f->maker, arena_strndup(f->a->arena, path, len),
                                  parent_mode(f->mode));
@@ -181,9 +191,29 @@ static void warn_changed_dirs(const Tree *t, size_t first) {
         free(before);
 }
 
+/* The directories of the tree as it stands, by the last entry of each name. */
+static NameSet *existing_dirs(const Tree *t) {
+        _cleanup_nameset_ NameSet *seen = nameset_new();
+        NameSet *dirs = nameset_new();
+        for (size_t i = tree_count(t); i-- > 0;) {
+                const Entry *entry = tree_entry(t, i);
+                size_t len = strlen(entry->name);
+                while (len && entry->name[len - 1] == '/')
+                        len--;
+                uint32_t id;
+                if (nameset_find(seen, entry->name, len, &id))
+                        continue;
+                nameset_add(seen, entry->name, len);
+                if (entry->type == ENTRY_DIR)
+                        nameset_add(dirs, entry->name, len);
+        }
+        return dirs;
+}
+
 int files_add(Assembly *a, Err *e) {
         const Spec *spec = a->spec;
         _cleanup_nameset_ NameSet *written = nameset_new();
+        _cleanup_nameset_ NameSet *kept = a->options->keep_dirs ? existing_dirs(a->tree) : NULL;
         size_t first = tree_count(a->tree);
         if (spec->n_files)
                 log_info("Add files:");
@@ -197,6 +227,7 @@ int files_add(Assembly *a, Err *e) {
                         .path = path + strspn(path, "/"),
                         .maker = assembly_maker(a, location, "linuxkit.files"),
                         .written = written,
+                        .kept = kept,
                 };
                 log_info("  %s", path);
                 if (add_file(&f, e) < 0)

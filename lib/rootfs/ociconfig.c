@@ -23,8 +23,9 @@ static void write_map(JsonOut *j, const char *key, const Map *map) {
         jsonout_close(j, '{');
 }
 
-static void write_namespaces(const Settings *s, JsonOut *j) {
-        /* yaml.md 11.5 */
+static void write_namespaces(const OciConfigInput *in, JsonOut *j) {
+        /* yaml.md 11.5; there is no key for the cgroup namespace, --strict alone makes one */
+        const Settings *s = in->settings;
         const struct {
                 const char *type, *value;
                 const char *fresh; /* what else means a namespace of its own */
@@ -34,6 +35,7 @@ static void write_namespaces(const Settings *s, JsonOut *j) {
                 { "uts", s->uts.text, "new" },
                 { "pid", str_is_empty(s->pid.text) ? "new" : s->pid.text, "new" },
                 { "user", s->userns.text, "new" },
+                { "cgroup", in->strict ? "new" : NULL, "new" },
                 { "mount", "new", "new" },
         };
         jsonout_open(j, "namespaces", '[');
@@ -101,7 +103,7 @@ static int write_linux(const OciConfigInput *in, JsonOut *j, Err *e) {
         write_map(j, "sysctl", &s->sysctl);
         ociconfig_resources(in, j);
         jsonout_string_opt(j, "cgroupsPath", s->cgroups_path.text);
-        write_namespaces(s, j);
+        write_namespaces(in, j);
         if (write_devices(in, j, e) < 0)
                 return -1;
         jsonout_string_opt(j, "rootfsPropagation", s->rootfs_propagation.text);
@@ -113,7 +115,7 @@ static int write_linux(const OciConfigInput *in, JsonOut *j, Err *e) {
         return 0;
 }
 
-int ociconfig_write(const OciConfigInput *in, Buf *out, Err *e) {
+static int write_all(const OciConfigInput *in, Buf *out, Err *e) {
         const Settings *s = in->settings;
         JsonOut j = { .buf = out };
         jsonout_open(&j, NULL, '{');
@@ -133,4 +135,15 @@ int ociconfig_write(const OciConfigInput *in, Buf *out, Err *e) {
                 return -1;
         jsonout_close(&j, '{');
         return 0;
+}
+
+int ociconfig_write(const OciConfigInput *in, Buf *out, Err *e) {
+        if (!in->strict)
+                return write_all(in, out, e);
+        _cleanup_arena_ Arena *arena = arena_new();
+        Settings settings = *in->settings;
+        ociconfig_set_strict(arena, &settings);
+        OciConfigInput strict = *in;
+        strict.settings = &settings;
+        return write_all(&strict, out, e);
 }

@@ -13,6 +13,7 @@ typedef struct OciConfigInput {
         const Settings *settings; /* build file and label merged, volume names replaced */
         const ImageConfig *image; /* for what neither of them sets */
         const char *who;          /* `services[0] "web"`, for messages */
+        bool strict;              /* docker's defaults for isolation where nobody sets any (W43) */
 } OciConfigInput;
 
 /* Appends the text. Errors are ERR_SPEC with the position of the item. */

@@ -4,6 +4,8 @@
 #include "lib/rootfs/jsonout.h"
 #include "lib/rootfs/ociconfig.h"
 
+/* Fills in the stricter defaults where s says nothing; lists are made in the arena. */
+void ociconfig_set_strict(Arena *a, Settings *s);
 /* The member "process". */
 int ociconfig_process(const OciConfigInput *in, JsonOut *j, Err *e);
 /* The member "mounts": defaults, tmpfs, binds and mounts by destination (yaml.md 11.3). */

@@ -9,6 +9,8 @@
 
 #include "lib/base/mem.h"
 
+static bool strict; /* what make() asks for */
+
 /* config.json of the last service of a build file with these keys, for an image with this label. */
 static int make(const char *keys, const char *label_text, const ImageConfig *image, Buf *out,
                 Err *e) {
@@ -30,7 +32,7 @@ static int make(const char *keys, const char *label_text, const ImageConfig *ima
         if (r >= 0) {
                 spec_merge_settings(&entry->s, label_text ? &label : NULL, spec->arena, &merged);
                 OciConfigInput in = { spec, &merged, image ? image : &no_config,
-                                      "services[0] \"web\"" };
+                                      "services[0] \"web\"", strict };
                 r = ociconfig_write(&in, out, e);
         }
         spec_free(spec);
@@ -392,6 +394,65 @@ static void test_namespaces(void **state) {
         check_cases(cases, ARRAY_LEN(cases), NULL);
 }
 
+static int set_strict(void **state) {
+        (void)state;
+        strict = true;
+        return 0;
+}
+
+static int clear_strict(void **state) {
+        (void)state;
+        strict = false;
+        return 0;
+}
+
+#define MASKED                                                                                   \
+        "\"maskedPaths\":[\"/proc/acpi\",\"/proc/asound\",\"/proc/interrupts\",\"/proc/kcore\"," \
+        "\"/proc/keys\",\"/proc/latency_stats\",\"/proc/sched_debug\",\"/proc/scsi\","           \
+        "\"/proc/timer_list\",\"/proc/timer_stats\",\"/sys/devices/virtual/powercap\","          \
+        "\"/sys/firmware\"]"
+#define READONLY                                                                     \
+        "\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\"," \
+        "\"/proc/sysrq-trigger\"]"
+
+static void test_strict(void **state) {
+        (void)state;
+        static const Case cases[] = {
+                { "", NULL,
+                  "\"namespaces\":[{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"pid\"},"
+                  "{\"type\":\"cgroup\"},{\"type\":\"mount\"}]," MASKED "," READONLY "}}",
+                  false },
+                { "", NULL, "\"noNewPrivileges\":true", false },
+                /* what build file or label set stays, if it is empty or false too */
+                { "    maskedPaths: []\n", NULL, "maskedPaths", true },
+                { "    maskedPaths: []\n", NULL, READONLY, false },
+                { "    readonlyPaths: [/r]\n", NULL, MASKED ",\"readonlyPaths\":[\"/r\"]", false },
+                { "", "maskedPaths: [/l]\nreadonlyPaths: []", "\"maskedPaths\":[\"/l\"]}}", false },
+                { "    maskedPaths: []\n", "maskedPaths: [/l]", "maskedPaths", true },
+                { "    noNewPrivileges: false\n", NULL, "noNewPrivileges", true },
+                { "", "noNewPrivileges: false", "noNewPrivileges", true },
+                { "    ipc: host\n", "uts: root", "[{\"type\":\"pid\"},{\"type\":\"cgroup\"}",
+                  false },
+                { "    uts: /run/u\n", NULL, "{\"type\":\"uts\",\"path\":\"/run/u\"}", false },
+                /* an empty text is as good as none */
+                { "    ipc: \"\"\n    uts: host\n", NULL, "[{\"type\":\"ipc\"},{\"type\":\"pid\"}",
+                  false },
+        };
+        check_cases(cases, ARRAY_LEN(cases), NULL);
+}
+
+static void test_not_strict(void **state) {
+        (void)state;
+        static const Case cases[] = {
+                { "", NULL, "maskedPaths", true },
+                { "", NULL, "readonlyPaths", true },
+                { "", NULL, "noNewPrivileges", true },
+                { "", NULL, "\"cgroup\"}", true },
+                { "", NULL, "[{\"type\":\"pid\"},{\"type\":\"mount\"}]", false },
+        };
+        check_cases(cases, ARRAY_LEN(cases), NULL);
+}
+
 static void test_devices_and_resources(void **state) {
         (void)state;
         static const char device[] =
@@ -458,6 +519,8 @@ int main(void) {
                 cmocka_unit_test(test_mounts),
                 cmocka_unit_test(test_capabilities),
                 cmocka_unit_test(test_namespaces),
+                cmocka_unit_test_setup_teardown(test_strict, set_strict, clear_strict),
+                cmocka_unit_test(test_not_strict),
                 cmocka_unit_test(test_devices_and_resources),
                 cmocka_unit_test(test_escapes),
                 cmocka_unit_test(test_errors),

@@ -165,7 +165,7 @@ case_kernel() {
 		                                   xattrs={"user.m": b"1"}).link("lib/other", "lib/tool", mode=0o755)
 		image = Layer().file("boot/ucode", "070701", mode=0o600, xattrs={"user.u": b"ucode"})
 		image.file("x/mods.tar", modules.tar()).file("boot/vmlinuz-6", "KERNEL", mode=0o711).file("other", "no")
-		image.symlink("boot/vmlinuz", "vmlinuz-6")
+		image.symlink("boot/vmlinuz", "vmlinuz-6").symlink("broken", "boot/nothing")
 		cache.image("acme/kernel:2", [image])
 		cache.image("acme/kernel:two", [Layer().file("kernel", "new").file("kernel.tar", modules.tar()), Layer().file("kernel", "x")])
 	EOF
@@ -176,10 +176,13 @@ case_kernel() {
 		  tar: x/mods.tar
 		  ucode: boot/ucode
 	EOF
+	# W7: the kernel is what the link stands for
 	golden kernel
 	build --no-sbom x.yml
+	[ "$(cat x-kernel)" = KERNEL ] || fail "the link was not followed"
 	[ "$(head -c 6 x-initrd.img)" = 070701 ] || fail "the microcode does not come first"
 	python3 "$TOP/test/golden.py" cpio x-initrd.img - 6 | grep -q ' l 0755 0:0 1500000000 lib/other -> tool$'
+	# W8
 	sed -i 's/ucode: .*/ucode: nowhere/' x.yml
 	fails_with 'x.yml:2:10: .*did not find ucode in kernel image' build --o x.tar x.yml
 	sed -i 's/ucode: .*//; s/tar: .*/tar: nowhere/' x.yml
@@ -188,6 +191,8 @@ case_kernel() {
 	fails_with 'did not find kernel in kernel image' build --o x.tar x.yml
 	sed -i 's/binary: .*/binary: boot/' x.yml
 	fails_with 'did not find kernel in kernel image' build --o x.tar x.yml
+	sed -i 's/binary: .*/binary: broken/' x.yml
+	fails_with '"broken" is a link to "boot/nothing", which is not in the kernel image' build --o x.tar x.yml
 	[ ! -e x.tar ] || fail "an output of a failed build"
 }
 
@@ -224,6 +229,30 @@ case_files() {
 		  - {path: etc/m.yml, metadata: yaml}
 	EOF
 	golden files
+}
+
+# W10: a directory of an image that gets another mode or owner is named, and only such a one.
+case_changed_directories() {
+	need python3
+	images <<-EOF
+		cache.image("acme/dirs:1", [Layer().dir("etc").dir("etc/same", mode=0o700).dir("var", mode=0o711, uid=2, gid=3)])
+	EOF
+	cat >x.yml <<-EOF
+		init: [acme/dirs:1]
+		files:
+		  - {path: new/x, contents: ""}
+		  - {path: etc/web/web.conf, contents: "", mode: "0640", uid: 101}
+		  - {path: var/x, contents: "", mode: "0644"}
+	EOF
+	"$LINUXKIT" build --cache "$PWD/cache" --arch amd64 --no-sbom --o x.tar x.yml 2>log
+	sed -n 's/.*level=warning msg="\(.*changes directory.*\)"$/\1/p' log >got
+	diff - got <<-EOF
+		files[1]: changes directory /etc from mode 0755, owner 0:0 to mode 0750, owner 101:0
+		files[2]: changes directory /var from mode 0711, owner 2:3 to mode 0755, owner 0:0
+	EOF
+	printf 'init: [acme/dirs:1]\nfiles: [{path: etc, directory: true, mode: "0755"}, {path: var/y, directory: true, mode: "0711", uid: 2, gid: 3}]\n' >x.yml
+	"$LINUXKIT" build --cache "$PWD/cache" --arch amd64 --no-sbom --o x.tar x.yml 2>log
+	! grep 'changes directory' log || fail "nothing was changed"
 }
 
 case_labels() {
@@ -348,10 +377,20 @@ case_volumes() {
 	# read-only volumes: ro anywhere, never rw (W41)
 	printf 'volumes: [{name: v, readonly: true}]\nservices: [{name: s, image: "acme/plain:1", binds: ["v:/a:%s"]}]\n' ro,nosuid >x.yml
 	build --o x.tar x.yml
-	for opts in rw nosuid ro,rw; do
-		printf 'volumes: [{name: v, readonly: true}]\nservices: [{name: s, image: "acme/plain:1", binds: ["v:/a:%s"]}]\n' $opts >x.yml
-		fails_with 'x.yml:2:[0-9]+: .*read-only' build --o x.tar x.yml
+	# 070_volumes/002_rw_on_ro
+	rm x.tar
+	for use in 'binds: ["v:/a"]' 'binds.add: ["v:/a"]' 'mounts: [{type: bind, source: v, destination: /a}]' \
+		'binds: ["v:/a:rw"]' 'binds: ["v:/a:nosuid"]' 'binds: ["v:/a:ro,rw"]'; do
+		printf 'volumes: [{name: v, readonly: true}]\nservices: [{name: s, image: "acme/plain:1", %s}]\n' "$use" >x.yml
+		fails_with 'x.yml:2:[0-9]+: .*volume v is read-only' build --o x.tar x.yml
+		[ ! -e x.tar ] || fail "an output of a failed build"
 	done
+	# W14: a file tells init that the volume is read-only; nothing else differs
+	printf 'volumes: [{name: r, readonly: true}, {name: w}]\n' >x.yml
+	build --no-sbom --o marked.tar x.yml
+	python3 "$TOP/test/golden.py" tar marked.tar - | grep -F 'volumes/r' | sed 's/\[0\]/[1]/; s,volumes/r,volumes/w,' >r
+	python3 "$TOP/test/golden.py" tar marked.tar - | grep -F 'volumes/w' >w
+	[ "$(diff r w | grep '^[<>]' | sed 's/.* containers/containers/')" = 'containers/volumes/w/readonly ""' ] || fail "$(diff r w)"
 	printf 'services: [{name: s, image: "acme/plain:1", binds: ["v:/a"]}]\n' >x.yml
 	fails_with 'x.yml:1:[0-9]+: .*volume v not found' build --o x.tar x.yml
 }

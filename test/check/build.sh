@@ -68,6 +68,9 @@ build() {
 case_three_formats() {
 	need cpio
 	project
+	# 000_formats/000_kernel+initrd: the names
+	build --format kernel+initrd --name check small.yml
+	[ "$(echo check*)" = "check-cmdline check-initrd.img check-kernel" ] || fail "$(echo check*)"
 	build --format kernel+initrd,tar-kernel-initrd small.yml
 	build --o root.tar small.yml
 	[ "$(cat small-cmdline)" = "console=ttyS0" ] || fail "command line"

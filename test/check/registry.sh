@@ -245,6 +245,52 @@ case_mirror() {
 	same a.tar b.tar
 }
 
+# 080_mirrors: without the mirror nothing is built; as soon as it listens the same command works.
+case_mirror_comes_up() {
+	need_registry
+	late=$(free_port)
+	spec "registry.example/test/app:1"
+	mirrored() {
+		"$LINUXKIT" -q --mirror "registry.example=http://127.0.0.1:$late" build --cache cache --arch amd64 "$@" spec.yml
+	}
+	fails_with 'spec.yml:2:5: .*pull registry.example/test/app:1: connection refused' mirrored --o a.tar
+	[ ! -e a.tar ] || fail "an output was made"
+	start_registry late "$late"
+	mirrored --o a.tar
+	[ "$(tar xOf a.tar usr/bin/app)" = amd64 ] || fail "not the image"
+}
+
+# config_test, "add tag": without a tag it is "latest" that is asked for, and the name stays as it was written.
+case_no_tag_is_latest() {
+	need_registry
+	spec "127.0.0.1:$open/test/app"
+	fails_with "127.0.0.1:$open/test/app.*404" build --cache cache --o a.tar
+	curl -fsS -H 'Accept: application/vnd.oci.image.index.v1+json' -o index "http://127.0.0.1:$open/v2/test/app/manifests/1"
+	curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary @index \
+		"http://127.0.0.1:$open/v2/test/app/manifests/latest"
+	build --cache cache --o a.tar
+	grep -q "\"127.0.0.1:$open/test/app\"" cache/index.json || fail "the name in the cache is not the original"
+}
+
+# W36: an image that stands in several places is looked up and fetched once, also with --pull.
+case_fetched_once() {
+	need_registry
+	ref=127.0.0.1:$open/test/app:1
+	cat >spec.yml <<-EOF
+		init: ["$ref"]
+		onboot: [{name: a, image: "$ref", command: [x]}, {name: b, image: "$ref", command: [x]}]
+		services: [{name: c, image: "$ref", command: [x]}]
+		volumes: [{name: v, image: "$ref"}]
+	EOF
+	for i in first again; do
+		"$LINUXKIT" -v 2 build --cache cache --arch amd64 --pull --o $i.tar spec.yml 2>log
+		sed -n 's/.*\(GET http:[^ ]*\).*/\1/p' log >asked
+		[ "$(grep -c '/test/app/manifests/1:$' asked)" = 1 ] || fail "$i: $(cat log)"
+		[ -z "$(sort asked | uniq -d)" ] || fail "$i: $(cat log)"
+	done
+	same first.tar again.tar
+}
+
 case_errors() {
 	need_registry
 	port=$(free_port)

@@ -485,6 +485,17 @@ case_label_and_file() {
 	fails_with 'f.yml:1:27: onboot.0. "a": label of docker.io/acme/bad:1:1:.*: capabilities.0.: unknown capability: NOT_A_CAP' \
 		build --o y.tar f.yml
 	[ ! -e y.tar ] || fail "an output was made"
+	# the hundredth name has number 199
+	{
+		echo 'onboot:'
+		for i in $(seq 99); do
+			echo "  - {name: n$i, image: \"acme/label:1\"}"
+		done
+		echo 'services: [{name: test, image: "acme/label:1", uid: test, gid: 76}]'
+	} >f.yml
+	build --o x.tar f.yml
+	tar xOf x.tar containers/services/test/config.json | tr -d ' \n' >got
+	grep -qF '"user":{"uid":199,"gid":76}' got || fail "$(cat got)"
 }
 
 # --- better than LinuxKit ---------------------------------------------------------------------------

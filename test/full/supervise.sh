@@ -22,6 +22,7 @@ cannot() {
 for p in containerd runc containerd-shim-runc-v2 busybox; do
 	command -v $p >/dev/null || cannot "$p is not installed"
 done
+grep -q ' - cgroup' /proc/self/mountinfo || cannot "no cgroup file system is mounted"
 busybox=$(command -v busybox)
 ldd "$busybox" >/dev/null 2>&1 && cannot "busybox is not static"
 
