@@ -28,7 +28,6 @@ typedef struct Plan {
         char *prefix; /* DIR/NAME */
         char *sbom;   /* NULL: none */
         int64_t mtime;
-        uint64_t disk_size;
 } Plan;
 
 static void plan_done(Plan *p) {
@@ -80,21 +79,22 @@ static int check_output(const Plan *p, Err *e) {
         return 0;
 }
 
-/* yaml.md 3: "NNNM" is in MiB, "NNNG" and "NNN" in GiB, nothing is 0. */
-static int read_size(const char *text, uint64_t *ret, Err *e) {
-        static const char fallback[] = "1024M";
-        _cleanup_free_ char *digits = xstrdup(text ? text : fallback);
+/* yaml.md 3: "NNNM" is in MiB, "NNNG" and "NNN" in GiB, nothing is 0. Checked even when no format
+ * makes a disk. */
+static int check_size(const char *text, Err *e) {
+        if (str_is_empty(text))
+                return 0;
+        _cleanup_free_ char *digits = xstrdup(text);
         size_t n = strlen(digits);
         unsigned shift = 30;
         uint64_t v = 0;
-        if (n && (digits[n - 1] == 'M' || digits[n - 1] == 'G')) {
+        if (digits[n - 1] == 'M' || digits[n - 1] == 'G') {
                 shift = digits[n - 1] == 'M' ? 20 : 30;
                 digits[n - 1] = '\0';
         }
-        if (n && (!str_to_u64(digits, &v) || v > (uint64_t)INT64_MAX >> shift))
+        if (!str_to_u64(digits, &v) || v > (uint64_t)INT64_MAX >> shift)
                 return err_set(e, ERR_USAGE, 0,
                                "--size %s: expected a number of GiB, or one with M or G", text);
-        *ret = v << shift;
         return 0;
 }
 
@@ -126,8 +126,7 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
                 return -1;
         if (!str_is_empty(o->input_tar) && o->pull)
                 return err_set(e, ERR_USAGE, 0, "cannot use --input-tar and --pull together");
-        if (check_output(p, e) < 0 || read_size(o->size, &p->disk_size, e) < 0 ||
-            read_epoch(&p->mtime, e) < 0)
+        if (check_output(p, e) < 0 || check_size(o->size, e) < 0 || read_epoch(&p->mtime, e) < 0)
                 return -1;
         struct stat st;
         if (o->dir && stat(o->dir, &st) < 0)
@@ -232,8 +231,7 @@ static int write_outputs(const Plan *p, Cache *cache, const Rootfs *rootfs, Err 
                           .arch = p->arch,
                           .prefix = p->prefix,
                           .output = p->o->output,
-                          .mtime = p->mtime,
-                          .disk_size = p->disk_size };
+                          .mtime = p->mtime };
         log_info("Create outputs:");
         int r = 0;
         for (size_t i = 0; i < p->n_formats && r == 0; i++)

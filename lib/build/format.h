@@ -19,8 +19,7 @@ typedef struct FormatJob {
         const char *output; /* --o: the file of a format that streams, "-" is stdout; NULL: PREFIX +
                                suffix */
         int64_t mtime;
-        uint64_t disk_size; /* --size in bytes, for formats that are a disk of their own size */
-        Sink **sinks;       /* complete, waiting for format_job_commit */
+        Sink **sinks; /* complete, waiting for format_job_commit */
         size_t n_sinks, cap_sinks;
         int device;   /* descriptor of an --o that is a pipe or a device; 0: it is a file */
         char **stale; /* files of an earlier build that this one does not have */

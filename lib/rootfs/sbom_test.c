@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include <dirent.h>
-#include <ftw.h>
 
 #include "lib/base/json.h"
 #include "lib/base/log.h"
@@ -211,15 +210,10 @@ static int set_up(void **state) {
         return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
-        (void)st, (void)flag, (void)ftw;
-        return remove(path);
-}
-
 static int tear_down(void **state) {
         (void)state;
         cache_free(cache);
-        return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        return remove_tree(directory);
 }
 
 int main(void) {

@@ -3,6 +3,7 @@
  * A layer is an array of rows; include after cmocka.h. */
 #pragma once
 
+#include <ftw.h>
 #include <inttypes.h>
 
 #include "lib/base/mem.h"
@@ -47,4 +48,14 @@ static inline int describe_fn(void *ctx, const Entry *entry, Err *e) {
         (void)e;
         describe(ctx, entry);
         return 0;
+}
+
+static inline int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+        (void)st, (void)flag, (void)ftw;
+        return remove(path);
+}
+
+/* A folder of a test with all that is in it. */
+static inline int remove_tree(const char *directory) {
+        return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
