@@ -61,6 +61,12 @@ int sink_pad(Sink *s, uint64_t align, Err *e) {
         return sink_zero(s, -s->written & (align - 1), e);
 }
 
+int sink_patch(Sink *s, uint64_t at, const void *p, size_t n, Err *e) {
+        if (!s->ops->patch || at > s->written || n > s->written - at)
+                return err_set(e, ERR_INTERNAL, 0, "patch outside of what was written");
+        return s->ops->patch(s, at, p, n, e);
+}
+
 int sink_finish(Sink *s, Err *e) {
         return s->ops->finish ? s->ops->finish(s, e) : 0;
 }
@@ -157,6 +163,26 @@ static int fd_sink_zero(Sink *s, uint64_t n, Err *e) {
         return 0;
 }
 
+static int fd_sink_patch(Sink *s, uint64_t at, const void *p, size_t n, Err *e) {
+        FdSink *f = (FdSink *)s;
+        const char *from = p;
+        if (!f->tmp)
+                return err_set(e, ERR_INTERNAL, 0, "%s: only a new file can be patched", f->name);
+        if (fd_flush(f, e) < 0)
+                return -1;
+        while (n) {
+                ssize_t k = pwrite(f->fd, from, n, (off_t)at);
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k <= 0)
+                        return err_set(e, ERR_IO, k < 0 ? errno : EIO, "write %s", f->name);
+                from += k;
+                at += (uint64_t)k;
+                n -= (size_t)k;
+        }
+        return 0;
+}
+
 static int fd_sink_finish(Sink *s, Err *e) {
         FdSink *f = (FdSink *)s;
         if (fd_flush(f, e) < 0)
@@ -187,6 +213,7 @@ static const SinkOps fd_ops = {
         .write = fd_sink_write,
         .content = fd_sink_content,
         .zero = fd_sink_zero,
+        .patch = fd_sink_patch,
         .finish = fd_sink_finish,
         .free = fd_sink_free,
 };
@@ -288,11 +315,20 @@ static int buf_sink_write(Sink *s, const void *p, size_t n, Err *e) {
         return 0;
 }
 
+static int buf_sink_patch(Sink *s, uint64_t at, const void *p, size_t n, Err *e) {
+        (void)e;
+        Buf *buf = ((BufSink *)s)->buf;
+        memcpy(buf->data + (buf->len - s->written) + at, p, n);
+        return 0;
+}
+
 static void buf_sink_free(Sink *s) {
         free(s);
 }
 
-static const SinkOps buf_ops = { .write = buf_sink_write, .free = buf_sink_free };
+static const SinkOps buf_ops = { .write = buf_sink_write,
+                                 .patch = buf_sink_patch,
+                                 .free = buf_sink_free };
 
 Sink *sink_buf(Buf *buf) {
         BufSink *b = xcalloc(1, sizeof *b);

@@ -18,6 +18,8 @@ typedef struct SinkOps {
         int (*content)(Sink *s, const Content *c, Err *e);
         /* NULL: zeros are written; a file sink makes a hole */
         int (*zero)(Sink *s, uint64_t n, Err *e);
+        /* NULL: what was written cannot be changed any more */
+        int (*patch)(Sink *s, uint64_t at, const void *p, size_t n, Err *e);
         int (*finish)(Sink *s, Err *e); /* commit; a sink freed without it leaves nothing behind */
         void (*free)(Sink *s);
 } SinkOps;
@@ -33,6 +35,9 @@ int sink_content(Sink *s, const Content *c, Err *e);
 int sink_zero(Sink *s, uint64_t n, Err *e);
 /* Zeros up to the next multiple of align (a power of two) of what was written. */
 int sink_pad(Sink *s, uint64_t align, Err *e);
+/* Overwrites n bytes at position at, all of which were written before: for a header that is known
+ * last.  Only files and buffers can; ERR_INTERNAL elsewhere. */
+int sink_patch(Sink *s, uint64_t at, const void *p, size_t n, Err *e);
 int sink_finish(Sink *s, Err *e);
 void sink_free(Sink *s); /* s may be NULL */
 

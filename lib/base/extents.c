@@ -1,0 +1,171 @@
+/* extents.c - see extents.h.  Reading at random is a binary search; neighbouring holes are one. */
+#include "lib/base/extents.h"
+
+#include <unistd.h>
+
+typedef struct Extent {
+        uint64_t at;
+        Content content; /* neither blob nor bytes: a hole */
+} Extent;
+
+struct Extents {
+        Arena *arena;
+        Extent *items;
+        size_t n, cap;
+        uint64_t size;
+        Blob **blobs;
+        size_t n_blobs, cap_blobs;
+};
+
+enum { READ_CHUNK = 1 << 18 };
+
+Extents *extents_new(void) {
+        Extents *x = xcalloc(1, sizeof *x);
+        x->arena = arena_new();
+        return x;
+}
+
+void extents_free(Extents *x) {
+        if (!x)
+                return;
+        for (size_t i = 0; i < x->n_blobs; i++) {
+                close(x->blobs[i]->fd);
+                free(x->blobs[i]);
+        }
+        free(x->blobs);
+        free(x->items);
+        arena_free(x->arena);
+        free(x);
+}
+
+Arena *extents_arena(Extents *x) {
+        return x->arena;
+}
+
+void extents_own(Extents *x, Blob *blob) {
+        *vec_push(x->blobs, x->n_blobs, x->cap_blobs) = blob;
+}
+
+static bool is_hole(const Extent *i) {
+        return !i->content.blob && !i->content.bytes;
+}
+
+void extents_add(Extents *x, const Content *content) {
+        if (!content->size)
+                return;
+        *vec_push(x->items, x->n, x->cap) = (Extent){ x->size, *content };
+        x->size += content->size;
+}
+
+void extents_zero(Extents *x, uint64_t n) {
+        if (!n)
+                return;
+        if (x->n && is_hole(&x->items[x->n - 1]))
+                x->items[x->n - 1].content.size += n;
+        else
+                *vec_push(x->items, x->n, x->cap) = (Extent){ x->size, { .size = n } };
+        x->size += n;
+}
+
+void extents_pad(Extents *x, uint64_t align) {
+        extents_zero(x, -x->size & (align - 1));
+}
+
+void extents_append(Extents *x, const Extents *part) {
+        for (size_t i = 0; i < part->n; i++) {
+                const Extent *p = &part->items[i];
+                if (is_hole(p))
+                        extents_zero(x, p->content.size);
+                else
+                        extents_add(x, &p->content);
+        }
+}
+
+uint64_t extents_size(const Extents *x) {
+        return x->size;
+}
+
+/* The extent that holds position at, which lies inside. */
+static size_t find(const Extents *x, uint64_t at) {
+        size_t low = 0, high = x->n;
+        while (high - low > 1) {
+                size_t middle = low + (high - low) / 2;
+                if (x->items[middle].at <= at)
+                        low = middle;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+int extents_read(const Extents *x, uint64_t at, void *buf, size_t n, Err *e) {
+        char *to = buf;
+        if (!n)
+                return 0;
+        for (size_t i = find(x, at); n; i++) {
+                const Extent *it = &x->items[i];
+                uint64_t inside = at - it->at;
+                size_t part = (size_t)MIN((uint64_t)n, it->content.size - inside);
+                if (is_hole(it))
+                        memset(to, 0, part);
+                else if (content_read(&it->content, inside, to, part, e) < 0)
+                        return -1;
+                to += part;
+                at += part;
+                n -= part;
+        }
+        return 0;
+}
+
+uint64_t extents_hole(const Extents *x, uint64_t at) {
+        if (at >= x->size)
+                return 0;
+        const Extent *it = &x->items[find(x, at)];
+        return is_hole(it) ? it->content.size - (at - it->at) : 0;
+}
+
+int extents_write(const Extents *x, Sink *out, Progress *p, Err *e) {
+        enum { STEP = 1 << 24 }; /* how often the progress moves */
+        for (size_t i = 0; i < x->n; i++) {
+                const Extent *it = &x->items[i];
+                if (is_hole(it)) {
+                        if (sink_zero(out, it->content.size, e) < 0)
+                                return -1;
+                        progress_add(p, it->content.size);
+                        continue;
+                }
+                for (uint64_t at = 0; at < it->content.size; at += STEP) {
+                        uint64_t n = MIN(it->content.size - at, (uint64_t)STEP);
+                        Content part = content_slice(&it->content, at, n);
+                        if (sink_content(out, &part, e) < 0)
+                                return -1;
+                        progress_add(p, n);
+                }
+        }
+        return 0;
+}
+
+int extents_digest(const Extents *x, Digest *ret, Err *e) {
+        _cleanup_hash_ Hash *h = hash_new();
+        _cleanup_free_ char *buf = xmalloc(READ_CHUNK);
+        for (size_t i = 0; i < x->n; i++) {
+                const Extent *it = &x->items[i];
+                uint64_t size = it->content.size;
+                if (is_hole(it)) {
+                        char text[48];
+                        int n = snprintf(text, sizeof text, "hole %llu\n",
+                                         (unsigned long long)size);
+                        hash_update(h, text, (size_t)n);
+                        continue;
+                }
+                for (uint64_t at = 0; at < size;) {
+                        size_t n = (size_t)MIN((uint64_t)READ_CHUNK, size - at);
+                        if (content_read(&it->content, at, buf, n, e) < 0)
+                                return -1;
+                        hash_update(h, buf, n);
+                        at += n;
+                }
+        }
+        hash_final(h, ret);
+        return 0;
+}

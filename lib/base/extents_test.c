@@ -1,0 +1,98 @@
+/* extents_test.c */
+#include "lib/base/extents.h"
+#include "lib/base/str.h"
+#include "lib/base/uuid.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static Extents *sample(void) {
+        Extents *x = extents_new();
+        Content a = content_bytes("abc", 3), b = content_bytes("defg", 4);
+        extents_add(x, &a);
+        extents_pad(x, 8);
+        extents_zero(x, 2);
+        extents_add(x, &b);
+        return x;
+}
+
+static void reads_across_borders(void **state) {
+        (void)state;
+        static const char whole[] = "abc\0\0\0\0\0\0\0defg";
+        _cleanup_extents_ Extents *x = sample();
+        assert_int_equal(extents_size(x), 14);
+        for (size_t at = 0; at <= 14; at++)
+                for (size_t n = 0; n <= 14 - at; n++) {
+                        char buf[16] = "################";
+                        assert_int_equal(extents_read(x, at, buf, n, NULL), 0);
+                        assert_memory_equal(buf, whole + at, n);
+                        assert_int_equal(buf[n], '#');
+                }
+}
+
+static void knows_its_holes(void **state) {
+        (void)state;
+        _cleanup_extents_ Extents *x = sample();
+        assert_int_equal(extents_hole(x, 2), 0);
+        assert_int_equal(extents_hole(x, 3), 7);
+        assert_int_equal(extents_hole(x, 9), 1);
+        assert_int_equal(extents_hole(x, 10), 0);
+        assert_int_equal(extents_hole(x, 14), 0);
+}
+
+static void writes_parts_of_parts(void **state) {
+        (void)state;
+        _cleanup_extents_ Extents *x = sample(), *y = extents_new();
+        _cleanup_buf_ Buf out = { 0 };
+        extents_zero(y, 1);
+        extents_append(y, x);
+        Sink *s = sink_buf(&out);
+        assert_int_equal(extents_write(y, s, NULL, NULL), 0);
+        sink_free(s);
+        assert_int_equal(out.len, 15);
+        assert_memory_equal(out.data, "\0abc\0\0\0\0\0\0\0defg", 15);
+}
+
+static void digest_follows_bytes_and_holes(void **state) {
+        (void)state;
+        _cleanup_extents_ Extents *x = sample(), *y = sample(), *z = extents_new();
+        Digest a, b, c;
+        extents_zero(y, 1);
+        Content abc = content_bytes("abc", 3);
+        extents_add(z, &abc);
+        assert_int_equal(extents_digest(x, &a, NULL), 0);
+        assert_int_equal(extents_digest(y, &b, NULL), 0);
+        assert_int_equal(extents_digest(z, &c, NULL), 0);
+        assert_false(digest_eq(&a, &b));
+        assert_false(digest_eq(&a, &c));
+        /* FIPS 180-2, the "abc" example: without holes it is the plain SHA-256 */
+        assert_string_equal(digest_hex(&c),
+                            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void uuids_are_version_8(void **state) {
+        (void)state;
+        Digest d;
+        char a[UUID_TEXT], b[UUID_TEXT];
+        hash_bytes("x", 1, &d);
+        Uuid u = uuid_derive("disk", &d), v = uuid_derive("partition", &d);
+        uuid_text(&u, a);
+        uuid_text(&v, b);
+        assert_int_equal(strlen(a), 36);
+        assert_int_equal(a[14], '8');
+        assert_non_null(strchr("89ab", a[19]));
+        assert_string_not_equal(a, b);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(reads_across_borders),
+                cmocka_unit_test(knows_its_holes),
+                cmocka_unit_test(writes_parts_of_parts),
+                cmocka_unit_test(digest_follows_bytes_and_holes),
+                cmocka_unit_test(uuids_are_version_8),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
