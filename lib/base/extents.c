@@ -124,25 +124,40 @@ uint64_t extents_hole(const Extents *x, uint64_t at) {
         return is_hole(it) ? it->content.size - (at - it->at) : 0;
 }
 
-int extents_write(const Extents *x, Sink *out, Progress *p, Err *e) {
+static int write_content(const Content *c, Sink *out, Progress *p, Err *e) {
         enum { STEP = 1 << 24 }; /* how often the progress moves */
-        for (size_t i = 0; i < x->n; i++) {
-                const Extent *it = &x->items[i];
-                if (is_hole(it)) {
-                        if (sink_zero(out, it->content.size, e) < 0)
-                                return -1;
-                        progress_add(p, it->content.size);
-                        continue;
-                }
-                for (uint64_t at = 0; at < it->content.size; at += STEP) {
-                        uint64_t n = MIN(it->content.size - at, (uint64_t)STEP);
-                        Content part = content_slice(&it->content, at, n);
-                        if (sink_content(out, &part, e) < 0)
-                                return -1;
-                        progress_add(p, n);
-                }
+        for (uint64_t at = 0; at < c->size; at += STEP) {
+                Content part = content_slice(c, at, MIN(c->size - at, (uint64_t)STEP));
+                if (sink_content(out, &part, e) < 0)
+                        return -1;
+                progress_add(p, part.size);
         }
         return 0;
+}
+
+int extents_write_range(const Extents *x, uint64_t at, uint64_t n, Sink *out, Progress *p, Err *e) {
+        if (!n)
+                return 0;
+        for (size_t i = find(x, at); n; i++) {
+                const Extent *it = &x->items[i];
+                uint64_t inside = at - it->at, part = MIN(n, it->content.size - inside);
+                if (is_hole(it)) {
+                        if (sink_zero(out, part, e) < 0)
+                                return -1;
+                        progress_add(p, part);
+                } else {
+                        Content c = content_slice(&it->content, inside, part);
+                        if (write_content(&c, out, p, e) < 0)
+                                return -1;
+                }
+                at += part;
+                n -= part;
+        }
+        return 0;
+}
+
+int extents_write(const Extents *x, Sink *out, Progress *p, Err *e) {
+        return extents_write_range(x, 0, x->size, out, p, e);
 }
 
 int extents_digest(const Extents *x, Digest *ret, Err *e) {

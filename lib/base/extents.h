@@ -45,6 +45,8 @@ int extents_read(const Extents *x, uint64_t at, void *buf, size_t n, Err *e);
 uint64_t extents_hole(const Extents *x, uint64_t at);
 /* Everything in order, holes with sink_zero; p (may be NULL) counts. Does not finish the sink. */
 int extents_write(const Extents *x, Sink *out, Progress *p, Err *e);
+/* The same for n bytes from position at on, which the caller has checked. */
+int extents_write_range(const Extents *x, uint64_t at, uint64_t n, Sink *out, Progress *p, Err *e);
 /* SHA-256 over everything but the holes, and over where they are: names the content, for
  * identifiers that must follow from it. */
 int extents_digest(const Extents *x, Digest *ret, Err *e);

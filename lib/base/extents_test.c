@@ -55,6 +55,23 @@ static void writes_parts_of_parts(void **state) {
         assert_memory_equal(out.data, "\0abc\0\0\0\0\0\0\0defg", 15);
 }
 
+static void writes_a_range(void **state) {
+        (void)state;
+        _cleanup_extents_ Extents *x = sample();
+        for (size_t at = 0; at <= 14; at++)
+                for (size_t n = 0; n <= 14 - at; n++) {
+                        char want[16];
+                        _cleanup_buf_ Buf out = { 0 };
+                        Sink *s = sink_buf(&out);
+                        assert_int_equal(extents_write_range(x, at, n, s, NULL, NULL), 0);
+                        assert_int_equal(extents_read(x, at, want, n, NULL), 0);
+                        assert_int_equal(out.len, n);
+                        if (n)
+                                assert_memory_equal(out.data, want, n);
+                        sink_free(s);
+                }
+}
+
 static void digest_follows_bytes_and_holes(void **state) {
         (void)state;
         _cleanup_extents_ Extents *x = sample(), *y = sample(), *z = extents_new();
@@ -91,6 +108,7 @@ int main(void) {
                 cmocka_unit_test(reads_across_borders),
                 cmocka_unit_test(knows_its_holes),
                 cmocka_unit_test(writes_parts_of_parts),
+                cmocka_unit_test(writes_a_range),
                 cmocka_unit_test(digest_follows_bytes_and_holes),
                 cmocka_unit_test(uuids_are_version_8),
         };

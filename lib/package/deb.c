@@ -10,7 +10,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-#include "lib/package/spool.h"
+#include "lib/base/spool.h"
 
 enum { MAX_ENTRIES = 1 << 20, CONTROL_LIMIT = 1 << 20 };
 #define MAX_BYTES \

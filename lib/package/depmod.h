@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/package/spool.h"
+#include "lib/base/spool.h"
 #include "lib/package/stage.h"
 
 /* Runs depmod for every lib/modules/VERSION of the stage on a copy of its modules below scratch,

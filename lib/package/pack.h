@@ -4,7 +4,7 @@
 #include "lib/base/entry.h"
 #include "lib/base/err.h"
 #include "lib/package/internal.h"
-#include "lib/package/spool.h"
+#include "lib/base/spool.h"
 #include "lib/package/stage.h"
 
 /* Annotation of the manifest: digest of everything the image was made from. */

@@ -4,7 +4,7 @@
 #include "lib/base/err.h"
 #include "lib/package/debs.h"
 #include "lib/package/recipe.h"
-#include "lib/package/spool.h"
+#include "lib/base/spool.h"
 #include "lib/package/stage.h"
 
 /* Adds what the recipe takes from its packages. Patterns and paths that match nothing are errors

@@ -1,6 +1,6 @@
 /* spool.c - see spool.h.  O_TMPFILE where the file system has it; elsewhere a name that is removed
  * at once. */
-#include "lib/package/spool.h"
+#include "lib/base/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
