@@ -47,6 +47,7 @@ uint64_t extents_hole(const Extents *x, uint64_t at);
 int extents_write(const Extents *x, Sink *out, Progress *p, Err *e);
 /* The same for n bytes from position at on, which the caller has checked. */
 int extents_write_range(const Extents *x, uint64_t at, uint64_t n, Sink *out, Progress *p, Err *e);
-/* SHA-256 over everything but the holes, and over where they are: names the content, for
- * identifiers that must follow from it. */
-int extents_digest(const Extents *x, Digest *ret, Err *e);
+/* Names the content, for identifiers that must follow from it: SHA-256 over the bytes that are in
+ * memory and over which range of which blob (by its digest) and which hole stands where. Nothing is
+ * read. */
+void extents_digest(const Extents *x, Digest *ret);

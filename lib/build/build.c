@@ -235,10 +235,10 @@ static int write_outputs(const Plan *p, Cache *cache, const Rootfs *rootfs, Err 
         log_info("Create outputs:");
         int r = 0;
         for (size_t i = 0; i < p->n_formats && r == 0; i++)
-                r = p->formats[i]->write(&job, e);
+                r = p->formats[i]->write(&job, p->formats[i], e);
         if (r == 0)
-                r = format_job_commit(&job, e);
-        format_job_done(&job);
+                r = job_commit(&job, e);
+        job_done(&job);
         return r;
 }
 
@@ -293,7 +293,7 @@ static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec
                             .registry = &p->o->registry,
                             .engine = helpers.engine },
                 .mtime = p->mtime,
-                .docker = str_eq(p->formats[0]->name, "docker"),
+                .docker = p->formats[0]->dockerfile,
                 .input_tar = helpers.input_tar,
                 .decompress_kernel = p->o->decompress_kernel,
                 .sbom_output = p->sbom,

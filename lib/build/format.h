@@ -1,43 +1,51 @@
-/* format.h - the table of output formats.  A format is one row and one function from the tree to
- * files. */
+/* format.h - the table of output formats.  A format is one row: its names, what it needs, and one
+ * function that stacks the writers it is made of. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/base/io.h"
-#include "lib/oci/cache.h"
-#include "lib/rootfs/tree.h"
+#include "lib/build/job.h"
 
-/* One build: what the formats read, and the files they have written but not committed. */
-typedef struct FormatJob {
-        const Tree *tree;
-        Cache *cache;
-        const char *arch;   /* Go name */
-        const char *prefix; /* DIR/NAME */
-        const char *output; /* --o: the file of a format that streams, "-" is stdout; NULL: PREFIX +
-                               suffix */
-        int64_t mtime;
-        Sink **sinks; /* complete, waiting for format_job_commit */
-        size_t n_sinks, cap_sinks;
-        int device;   /* descriptor of an --o that is a pipe or a device; 0: it is a file */
-        char **stale; /* files of an earlier build that this one does not have */
-        size_t n_stale, cap_stale;
-} FormatJob;
+/* Architectures of a format. */
+enum { ON_AMD64 = 1, ON_ARM64 = 2, ON_ANY = ~0 };
+
+/* How a machine starts from a disk or ISO. BOOT_USUAL: BIOS on amd64, UEFI elsewhere. */
+typedef enum Boot { BOOT_NONE, BOOT_BIOS, BOOT_EFI, BOOT_HYBRID, BOOT_USUAL } Boot;
+
+/* What a raw disk is wrapped in. */
+typedef enum Wrap {
+        WRAP_NONE,
+        WRAP_QCOW2,
+        WRAP_VHD,
+        WRAP_DYNAMIC_VHD,
+        WRAP_VMDK,
+        WRAP_OVA,
+        WRAP_GCP
+} Wrap;
+
+enum { FORMAT_FILES = 3 };
 
 typedef struct Format {
         const char *name, *help;
-        bool streams; /* may go to stdout, and must be the only format */
-        int (*write)(FormatJob *job, Err *e);
+        int (*write)(FormatJob *job, const struct Format *f, Err *e);
+        const char *files[FORMAT_FILES + 1]; /* suffixes behind DIR/NAME, NULL at the end */
+        int arches;
+        bool streams;    /* may go to stdout, and must be the only format */
+        bool kernel;     /* cannot do without one */
+        bool dockerfile; /* the tree ends with a Dockerfile */
+        Boot boot;
+        Wrap wrap;
+        uint32_t size; /* MiB that a disk has at least; 0: what it needs */
+        uint32_t unit; /* MiB that its size is a multiple of; 0: 1 */
 } Format;
 
 /* NULL when there is no such format. */
 const Format *format_find(const char *name);
-/* The file of a format that streams: output (--o), else PREFIX.FORMAT (yaml.md 3). malloc'ed. */
+/* Checks what can be known before any image is fetched: architecture, and formats that write the
+ * same file (ERR_USAGE). */
+int format_check(const Format *const *formats, size_t n, const char *arch, Err *e);
+/* The file of a format that streams: output (--o), else PREFIX + suffix (yaml.md 3). malloc'ed. */
 char *format_stream_path(const Format *f, const char *output, const char *prefix);
-
-/* Makes the outputs visible, by rename, and removes stale ones. */
-int format_job_commit(FormatJob *job, Err *e);
-/* Frees the job's lists; uncommitted outputs vanish. */
-void format_job_done(FormatJob *job);
