@@ -15,6 +15,8 @@ struct Extents {
         uint64_t size;
         Blob **blobs;
         size_t n_blobs, cap_blobs;
+        Extents **adopted;
+        size_t n_adopted, cap_adopted;
 };
 
 Extents *extents_new(void) {
@@ -30,6 +32,9 @@ void extents_free(Extents *x) {
                 close(x->blobs[i]->fd);
                 free(x->blobs[i]);
         }
+        for (size_t i = 0; i < x->n_adopted; i++)
+                extents_free(x->adopted[i]);
+        free(x->adopted);
         free(x->blobs);
         free(x->items);
         arena_free(x->arena);
@@ -42,6 +47,10 @@ Arena *extents_arena(Extents *x) {
 
 void extents_own(Extents *x, Blob *blob) {
         *vec_push(x->blobs, x->n_blobs, x->cap_blobs) = blob;
+}
+
+void extents_adopt(Extents *x, Extents *part) {
+        *vec_push(x->adopted, x->n_adopted, x->cap_adopted) = part;
 }
 
 static bool is_hole(const Extent *i) {
@@ -69,16 +78,6 @@ void extents_pad(Extents *x, uint64_t align) {
         extents_zero(x, -x->size & (align - 1));
 }
 
-void extents_append(Extents *x, const Extents *part) {
-        for (size_t i = 0; i < part->n; i++) {
-                const Extent *p = &part->items[i];
-                if (is_hole(p))
-                        extents_zero(x, p->content.size);
-                else
-                        extents_add(x, &p->content);
-        }
-}
-
 uint64_t extents_size(const Extents *x) {
         return x->size;
 }
@@ -94,6 +93,27 @@ static size_t find(const Extents *x, uint64_t at) {
                         high = middle;
         }
         return low;
+}
+
+void extents_append_range(Extents *x, const Extents *part, uint64_t at, uint64_t n) {
+        if (!n)
+                return;
+        for (size_t i = find(part, at); n; i++) {
+                const Extent *it = &part->items[i];
+                uint64_t inside = at - it->at, size = MIN(n, it->content.size - inside);
+                if (is_hole(it)) {
+                        extents_zero(x, size);
+                } else {
+                        Content c = content_slice(&it->content, inside, size);
+                        extents_add(x, &c);
+                }
+                at += size;
+                n -= size;
+        }
+}
+
+void extents_append(Extents *x, const Extents *part) {
+        extents_append_range(x, part, 0, part->size);
 }
 
 int extents_read(const Extents *x, uint64_t at, void *buf, size_t n, Err *e) {

@@ -29,6 +29,9 @@ Arena *extents_arena(Extents *x);
 /* Takes over an open blob (allocated with malloc, its descriptor too) that extents refer to. */
 void extents_own(Extents *x, Blob *blob);
 
+/* Takes over another list whose memory and blobs extents refer to. */
+void extents_adopt(Extents *x, Extents *part);
+
 /* All of these append at the end.  What content points to must outlive the list. */
 void extents_add(Extents *x, const Content *content);
 void extents_zero(Extents *x, uint64_t n);
@@ -36,6 +39,8 @@ void extents_zero(Extents *x, uint64_t n);
 void extents_pad(Extents *x, uint64_t align);
 /* All ranges of part, which must outlive x. */
 void extents_append(Extents *x, const Extents *part);
+/* The n bytes of part from position at on, which the caller has checked. */
+void extents_append_range(Extents *x, const Extents *part, uint64_t at, uint64_t n);
 
 uint64_t extents_size(const Extents *x);
 /* Exactly n bytes from position at, which the caller has checked; thread-safe once x is complete.

@@ -60,14 +60,19 @@ static void writes_a_range(void **state) {
         _cleanup_extents_ Extents *x = sample();
         for (size_t at = 0; at <= 14; at++)
                 for (size_t n = 0; n <= 14 - at; n++) {
-                        char want[16];
+                        char want[16], again[16];
                         _cleanup_buf_ Buf out = { 0 };
+                        _cleanup_extents_ Extents *y = extents_new();
+                        extents_append_range(y, x, at, n);
+                        assert_int_equal(extents_size(y), n);
+                        assert_int_equal(extents_read(y, 0, again, n, NULL), 0);
                         Sink *s = sink_buf(&out);
                         assert_int_equal(extents_write_range(x, at, n, s, NULL, NULL), 0);
                         assert_int_equal(extents_read(x, at, want, n, NULL), 0);
                         assert_int_equal(out.len, n);
                         if (n)
                                 assert_memory_equal(out.data, want, n);
+                        assert_memory_equal(again, want, n);
                         sink_free(s);
                 }
 }
