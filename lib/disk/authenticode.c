@@ -215,7 +215,7 @@ static int make_certificate(const Extents *file, const Pe *pe, const SigningKey 
         return 0;
 }
 
-int authenticode_sign(const Extents *program, const SigningKey *key, Extents *out, Err *e) {
+int authenticode_sign(const SigningKey *key, const Extents *program, Extents *out, Err *e) {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
         pthread_once(&once, make_object);
         uint64_t size = extents_size(program);
@@ -226,6 +226,8 @@ int authenticode_sign(const Extents *program, const SigningKey *key, Extents *ou
         if (extents_read(program, 0, head, head_size, e) < 0 ||
             pe_parse(head, head_size, size, "program to sign", &pe, e) < 0)
                 return -1;
+        if (le_get(head + pe.certificates, 4) || le_get(head + pe.certificates + 4, 4))
+                return err_set(e, ERR_VERIFY, 0, "program to sign: has a signature already");
         le_put(head + pe.checksum, 0, 4);
         _cleanup_extents_ Extents *file = extents_new();
         Content start = content_bytes(head, head_size);

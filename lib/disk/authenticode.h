@@ -7,8 +7,8 @@
 
 typedef struct SigningKey SigningKey;
 
-/* A private key and its certificate, PEM files.  ERR_USAGE: not PEM, encrypted, not RSA, below 2048
- * bits, not belonging together. */
+/* A private key and its certificate, PEM files.  ERR_USAGE: not PEM, encrypted, not RSA, not
+ * belonging together. */
 int signing_key_load(const char *key_path, const char *cert_path, SigningKey **ret, Err *e);
 void signing_key_free(SigningKey *k); /* k may be NULL */
 static inline void cleanup_signing_key_fn(SigningKey **k) {
@@ -16,7 +16,6 @@ static inline void cleanup_signing_key_fn(SigningKey **k) {
 }
 #define _cleanup_signing_key_ __attribute__((cleanup(cleanup_signing_key_fn)))
 
-/* Appends pe with a signature behind it to out, which must be empty; pe is referred to and must
- * outlive it.  pe is read once.  ERR_VERIFY: pe is not a PE32+ program that can be signed, or is
- * signed already. */
+/* Appends pe with a signature behind it to out; pe is referred to and must outlive it. ERR_VERIFY:
+ * pe is not a PE32+ program, or is signed already. */
 int authenticode_sign(const SigningKey *k, const Extents *pe, Extents *out, Err *e);

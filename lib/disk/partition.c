@@ -76,9 +76,9 @@ static void put_protective(uint8_t *p, uint64_t disk_sectors) {
         put32(p + 12, (uint32_t)MIN(disk_sectors - 1, (uint64_t)UINT32_MAX));
 }
 
-static void fill_mbr(const DiskLayout *d, uint64_t disk_sectors, uint8_t *p) {
-        if (d->boot_code)
-                memcpy(p, d->boot_code->bytes, d->boot_code->size);
+static int fill_mbr(const DiskLayout *d, uint64_t disk_sectors, uint8_t *p, Err *e) {
+        if (d->boot_code && content_read(d->boot_code, 0, p, (size_t)d->boot_code->size, e) < 0)
+                return err_wrap(e, "boot code");
         put32(p + 440, d->signature);
         if (d->gpt)
                 put_protective(p + 446, disk_sectors);
@@ -87,6 +87,7 @@ static void fill_mbr(const DiskLayout *d, uint64_t disk_sectors, uint8_t *p) {
                               aligned(extents_size(d->partitions[i].data)) / SECTOR);
         p[510] = 0x55;
         p[511] = 0xaa;
+        return 0;
 }
 
 /* --- GPT ------------------------------------------------------------------------------------ */
@@ -169,7 +170,8 @@ int disk_image(const DiskLayout *d, Extents *out, Err *e) {
         uint64_t size = d->size ? d->size : disk_size_needed(d), sectors = size / SECTOR;
         enum { ENTRIES = GPT_PARTITIONS * GPT_ENTRY };
         uint8_t *mbr = arena_alloc(extents_arena(out), SECTOR), *head = NULL, *tail = NULL;
-        fill_mbr(d, sectors, mbr);
+        if (fill_mbr(d, sectors, mbr, e) < 0)
+                return -1;
         add_table(out, mbr, SECTOR);
         if (d->gpt) {
                 head = arena_alloc(extents_arena(out), SECTOR + ENTRIES);

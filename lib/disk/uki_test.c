@@ -65,7 +65,7 @@ static int make(const Extents *k, const Extents *initrd, const char *arch, Exten
                            .initrd = initrd,
                            .cmdline = "console=ttyS0 a=\"b c\"",
                            .osrel = "NAME=\"LinuxKit\"\nID=linuxkit\n" };
-        return uki_image(&parts, out, e);
+        return uki_image(&parts, out, NULL, e);
 }
 
 static void sections_come_back(void **state) {
@@ -117,6 +117,54 @@ static void wrong_parts_are_refused(void **state) {
         assert_int_equal(extents_size(out), 0);
 }
 
+static void make_keys(void) {
+        run("test -e k.pem || openssl req -new -x509 -newkey rsa:2048 -nodes -subj /CN=test/ "
+            "-keyout k.pem -out c.pem");
+        run("test -e ec.pem || openssl req -new -x509 -newkey ec -pkeyopt "
+            "ec_paramgen_curve:prime256v1 -nodes -subj /CN=ec/ -keyout ec.pem -out ecc.pem");
+        run("test -e locked.pem || openssl pkey -in k.pem -aes256 -passout pass:x -out locked.pem");
+}
+
+static int load(const char *key, const char *cert, SigningKey **ret, Err *e) {
+        _cleanup_free_ char *k = path_join(dir, key), *c = path_join(dir, cert);
+        return signing_key_load(k, c, ret, e);
+}
+
+static void parts_lie_where_asked(void **state) {
+        (void)state;
+        _cleanup_extents_ Extents *k = kernel(100003), *initrd = text("initrd"),
+                                  *out = extents_new(), *sign = extents_new();
+        SigningKey *key = NULL;
+        Content stub = content_bytes(stub_bytes, stub_size);
+        UkiParts parts = { .stub = &stub,
+                           .arch = "amd64",
+                           .kernel = k,
+                           .initrd = initrd,
+                           .uname = "6.1.0",
+                           .align = 4096 };
+        UkiLayout l = { 0 };
+        Content before = content_bytes("1234", 4);
+        extents_add(out, &before);
+        assert_int_equal(uki_image(&parts, out, &l, NULL), 0);
+        assert_int_equal(l.kernel_at % 4096, 0);
+        assert_int_equal(l.initrd_at % 4096, 0);
+        char want[100003], got[100003];
+        extents_read(k, 0, want, sizeof want, NULL);
+        extents_read(out, 4 + l.kernel_at, got, sizeof got, NULL);
+        assert_memory_equal(got, want, sizeof want);
+        extents_read(out, 4 + l.initrd_at, got, 6, NULL);
+        assert_memory_equal(got, "initrd", 6);
+        _cleanup_extents_ Extents *program = extents_new();
+        extents_append_range(program, out, 4, extents_size(out) - 4);
+        make_keys();
+        assert_int_equal(load("k.pem", "c.pem", &key, NULL), 0);
+        assert_int_equal(authenticode_sign(key, program, sign, NULL), 0);
+        signing_key_free(key);
+        save("aligned", sign);
+        run("sbverify --cert c.pem aligned 2>&1 | tee verify && ! grep -qi gap verify");
+        run("objdump -h aligned | grep -q uname && ! objdump -h aligned | grep -q cmdline");
+}
+
 /* Every damage of the headers is an error or a program, never a crash. */
 static void damaged_stubs_are_survived(void **state) {
         (void)state;
@@ -138,19 +186,6 @@ static void damaged_stubs_are_survived(void **state) {
         stub_bytes = good;
 }
 
-static void make_keys(void) {
-        run("test -e k.pem || openssl req -new -x509 -newkey rsa:2048 -nodes -subj /CN=test/ "
-            "-keyout k.pem -out c.pem");
-        run("test -e ec.pem || openssl req -new -x509 -newkey ec -pkeyopt "
-            "ec_paramgen_curve:prime256v1 -nodes -subj /CN=ec/ -keyout ec.pem -out ecc.pem");
-        run("test -e locked.pem || openssl pkey -in k.pem -aes256 -passout pass:x -out locked.pem");
-}
-
-static int load(const char *key, const char *cert, SigningKey **ret, Err *e) {
-        _cleanup_free_ char *k = path_join(dir, key), *c = path_join(dir, cert);
-        return signing_key_load(k, c, ret, e);
-}
-
 static void signature_is_verified(void **state) {
         (void)state;
         _cleanup_extents_ Extents *k = kernel(100003), *out = extents_new(), *once = extents_new(),
@@ -159,8 +194,9 @@ static void signature_is_verified(void **state) {
         make_keys();
         assert_int_equal(make(k, NULL, "amd64", out, NULL), 0);
         assert_int_equal(load("k.pem", "c.pem", &key, NULL), 0);
-        assert_int_equal(authenticode_sign(out, key, once, NULL), 0);
-        assert_int_equal(authenticode_sign(out, key, twice, NULL), 0);
+        assert_int_equal(authenticode_sign(key, out, once, NULL), 0);
+        assert_int_equal(authenticode_sign(key, out, twice, NULL), 0);
+        assert_int_equal(authenticode_sign(key, once, twice, NULL), -1);
         signing_key_free(key);
         save("signed", once);
         save("again", twice);
@@ -211,6 +247,7 @@ int main(void) {
                 cmocka_unit_test(sections_come_back),
                 cmocka_unit_test(checksum_is_binutils),
                 cmocka_unit_test(wrong_parts_are_refused),
+                cmocka_unit_test(parts_lie_where_asked),
                 cmocka_unit_test(damaged_stubs_are_survived),
                 cmocka_unit_test(signature_is_verified),
                 cmocka_unit_test(keys_are_checked),
