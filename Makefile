@@ -24,7 +24,7 @@ HARDEN   := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 CPPFLAGS += -D_GNU_SOURCE -I. -DLINUXKIT_VERSION='"$(VERSION)"'
 COMPILE   = $(CC) -std=gnu17 $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(SANFLAGS) $(CFLAGS) -MMD -MP
-LDLIBS    = -lyaml -larchive -lcurl -lcrypto -ljansson -lzstd -lz -lpthread
+LDLIBS    = -lyaml -larchive -lcurl -lcrypto -ljansson -lzstd -lz -lxxhash -lpthread
 
 all: $(BUILD)/linuxkit programs
 
@@ -129,8 +129,17 @@ lint:
 
 MAN_PAGES = $(shell $(BUILD)/linuxkit __man --list 2>/dev/null)
 
+# Components that `linuxkit build` itself takes files from, with their compiled programs (lib/build/bootfiles.c).
+SHARED_PKGS     := bootloader bootloader-bios raspi-firmware
+SHARED_PROGRAMS := stub
+SHARE            = $(DESTDIR)$(PREFIX)/share/linuxkit
+
 install: all
 	install -D -m 755 $(BUILD)/linuxkit $(DESTDIR)$(PREFIX)/bin/linuxkit
+	set -e; for f in $(foreach p,$(SHARED_PKGS),$(wildcard $(addprefix pkg/$(p)/,build.yml native.lock SOURCE))); do \
+		install -D -m 644 $$f $(SHARE)/$$f; done
+	set -e; for f in $(foreach a,$(ARCHES),$(addprefix $(a)/,$(SHARED_PROGRAMS))); do \
+		install -D -m 755 $(TARGET)/$$f $(SHARE)/programs/$$f; done
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	set -e; for page in $(MAN_PAGES); do \

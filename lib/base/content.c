@@ -2,6 +2,7 @@
 #include "lib/base/content.h"
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
+#include "lib/base/sums.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -27,6 +28,8 @@ int content_read(const Content *c, uint64_t at, void *buf, size_t n, Err *e) {
                         memcpy(buf, (const char *)c->bytes + at, n);
                 return 0;
         }
+        if (c->blob->sums)
+                return sums_read(c->blob, c->offset + at, buf, n, e);
         int64_t got = fd_pread(c->blob->fd, buf, n, c->offset + at, c->blob->id.text, e);
         if (got < 0)
                 return -1;
@@ -34,6 +37,12 @@ int content_read(const Content *c, uint64_t at, void *buf, size_t n, Err *e) {
                 return err_set(e, ERR_VERIFY, 0, "%s: shorter than its index says",
                                c->blob->id.text);
         return check_unchanged(c->blob, e);
+}
+
+int content_check(const Content *c, Err *e) {
+        if (!c->blob || !c->blob->sums)
+                return 0;
+        return sums_read(c->blob, c->offset, NULL, c->size, e);
 }
 
 Content content_slice(const Content *c, uint64_t at, uint64_t n) {

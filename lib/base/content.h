@@ -21,6 +21,7 @@ typedef struct Blob {
          * user's; reading it fails when its inode was changed after `changed` (st_ctim). */
         const char *path;
         struct timespec changed;
+        struct Sums *sums; /* NULL: what is read is not checked; see sums.h */
 } Blob;
 
 /* A value; copy it freely.  Exactly one of blob and bytes is set, or neither when size is 0. */
@@ -36,8 +37,12 @@ static inline Content content_bytes(const void *p, uint64_t n) {
 }
 
 /* Reads exactly n bytes from position at of c; a short file is an error (somebody changed the
- * cache). */
+ * cache).  Of a blob with sums nothing is handed out that was not checked (ERR_DAMAGED). */
 int content_read(const Content *c, uint64_t at, void *buf, size_t n, Err *e);
+
+/* Checks the bytes of c as a read would (ERR_DAMAGED), for whoever uses the descriptor itself or
+ * cannot take back what it has written. */
+int content_check(const Content *c, Err *e);
 
 /* The sub-range [at, at+n) of c; the caller has checked that it lies inside. */
 Content content_slice(const Content *c, uint64_t at, uint64_t n);

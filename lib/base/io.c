@@ -114,7 +114,7 @@ static int fd_sink_content(Sink *s, const Content *c, Err *e) {
                 return fd_sink_write(s, c->bytes, c->size, e);
         uint64_t at = 0;
         if (f->seekable && c->size >= sizeof f->buf && !c->blob->path) {
-                if (fd_flush(f, e) < 0)
+                if (fd_flush(f, e) < 0 || content_check(c, e) < 0)
                         return -1;
                 while (at < c->size) {
                         off_t from = (off_t)(c->offset + at);

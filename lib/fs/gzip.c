@@ -9,10 +9,8 @@
 #include "lib/base/mem.h"
 #include "lib/base/pool.h"
 #include "lib/base/str.h"
+#include "lib/base/sums.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <zlib.h>
 
 enum {
@@ -20,12 +18,11 @@ enum {
                                 memory */
         OWN_PIECE = 1 << 18, /* contents from this size on get pieces of their own, shared by all
                                 images */
-        /* magic 8, input size 8, output size 8, CRC-32 of the input 4, CRC-32 of this and the body
-         */
-        PIECE_HEADER = 32,
-        CHECK_CHUNK = 1 << 16,
+        PIECE_HEADER = 12,   /* in the cache: size of the input 8, its CRC-32 4 */
 };
-static const char piece_magic[8] = "LKDEFL2";
+
+/* Of the derived files. */
+#define KIND "deflate"
 
 typedef struct Part { /* literal bytes of the piece's buffer, or a reference */
         size_t at;
@@ -43,7 +40,7 @@ typedef struct Piece {
         uint32_t crc;
         unsigned char *out;
         uint64_t out_size;
-        int fd;
+        Blob *file;
 } Piece;
 
 typedef struct GzipSink {
@@ -62,7 +59,6 @@ static Piece *piece_new(const GzipSink *g) {
         Piece *p = xcalloc(1, sizeof *p);
         p->cache = g->cache;
         p->level = g->level;
-        p->fd = -1;
         return p;
 }
 
@@ -70,8 +66,7 @@ static void piece_free(void *job) {
         Piece *p = job;
         if (!p)
                 return;
-        if (p->fd >= 0)
-                close(p->fd);
+        blob_free(p->file);
         buf_done(&p->literal);
         free(p->parts);
         free(p->out);
@@ -110,52 +105,32 @@ static uint64_t get_le(const unsigned char *p, size_t n) {
         return v;
 }
 
-/* One read more of bytes that are about to be copied anyway, on the worker's thread. */
-static bool body_ok(int fd, const unsigned char h[PIECE_HEADER], uint64_t size) {
-        _cleanup_free_ unsigned char *chunk = xmalloc(CHECK_CHUNK);
-        uLong crc = crc32(0, h, PIECE_HEADER - 4);
-        for (uint64_t at = 0; at < size;) {
-                size_t n = (size_t)MIN((uint64_t)CHECK_CHUNK, size - at);
-                if (fd_pread(fd, chunk, n, PIECE_HEADER + at, "", NULL) != (int64_t)n)
-                        return false;
-                crc = crc32(crc, chunk, (uInt)n);
-                at += n;
-        }
-        return (uint32_t)crc == (uint32_t)get_le(h + PIECE_HEADER - 4, 4);
-}
-
-/* A cached piece counts only when it is what was written: a damaged one would go into an image
- * unseen. */
-static bool piece_load(Piece *p, const char *path) {
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+/* The body is looked at here, on the worker's thread, because a damaged piece can still be made
+ * again here. */
+static bool piece_load(Piece *p, const char *name) {
         unsigned char h[PIECE_HEADER];
-        struct stat st;
-        if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, h, sizeof h, 0) != sizeof h)
+        _cleanup_blob_ Blob *blob = NULL;
+        if (cache_derived_open(p->cache, KIND, name, &blob, NULL) < 0)
                 return false;
-        uint64_t out_size = (uint64_t)st.st_size - PIECE_HEADER;
-        if (memcmp(h, piece_magic, 8) != 0 || get_le(h + 8, 8) != p->size ||
-            get_le(h + 16, 8) != out_size || !body_ok(fd, h, out_size))
+        const Content all = { .blob = blob, .size = blob->size };
+        if (blob->size < PIECE_HEADER || content_check(&all, NULL) < 0 ||
+            content_read(&all, 0, h, sizeof h, NULL) < 0 || get_le(h, 8) != p->size)
                 return false;
-        p->out_size = out_size;
-        p->crc = (uint32_t)get_le(h + 24, 4);
-        p->fd = fd_take(&fd);
+        p->out_size = blob->size - PIECE_HEADER;
+        p->crc = (uint32_t)get_le(h + 8, 4);
+        p->file = take(blob);
         return true;
 }
 
 /* Losing the cached copy (full disk, read-only cache) costs time later, not the build. */
-static void piece_save(const Piece *p, const char *path) {
+static void piece_save(const Piece *p, const char *name) {
         unsigned char h[PIECE_HEADER];
-        memcpy(h, piece_magic, 8);
-        put_le(h + 8, p->size, 8);
-        put_le(h + 16, p->out_size, 8);
-        put_le(h + 24, p->crc, 4);
-        uLong crc = crc32(crc32(0, h, PIECE_HEADER - 4), p->out, (uInt)p->out_size);
-        put_le(h + PIECE_HEADER - 4, crc, 4);
+        put_le(h, p->size, 8);
+        put_le(h + 8, p->crc, 4);
         _cleanup_sink_ Sink *s = NULL;
-        _cleanup_err_ Err ignored = ERR_INIT;
-        if (sink_file(path, 0644, &s, &ignored) == 0 && sink_write(s, h, sizeof h, &ignored) == 0 &&
-            sink_write(s, p->out, p->out_size, &ignored) == 0)
-                (void)sink_finish(s, &ignored);
+        if (cache_derived_sink(p->cache, KIND, name, &s, NULL) == 0 &&
+            sink_write(s, h, sizeof h, NULL) == 0 && sink_write(s, p->out, p->out_size, NULL) == 0)
+                (void)sink_finish(s, NULL);
 }
 
 static int piece_read(const Piece *p, unsigned char *into, Err *e) {
@@ -196,19 +171,16 @@ static int piece_compress(Piece *p, Err *e) {
 
 static int piece_work(void *job, Err *e) {
         Piece *p = job;
-        _cleanup_free_ char *path = NULL;
+        Digest key;
         if (p->cache) {
-                Digest key;
                 piece_key(p, &key);
-                if (cache_derived_path(p->cache, "deflate", digest_hex(&key), &path, e) < 0)
-                        return -1;
-                if (piece_load(p, path))
+                if (piece_load(p, digest_hex(&key)))
                         return 0;
         }
         if (piece_compress(p, e) < 0)
                 return -1;
-        if (path)
-                piece_save(p, path);
+        if (p->cache)
+                piece_save(p, digest_hex(&key));
         return 0;
 }
 
@@ -220,8 +192,7 @@ static int piece_done(void *ctx, void *job, Err *e) {
         progress_add(g->progress, p->size);
         if (p->out)
                 return sink_write(g->out, p->out, p->out_size, e);
-        Blob file = { .fd = p->fd, .size = p->out_size + PIECE_HEADER };
-        Content c = { .blob = &file, .offset = PIECE_HEADER, .size = p->out_size };
+        Content c = { .blob = p->file, .offset = PIECE_HEADER, .size = p->out_size };
         return sink_content(g->out, &c, e);
 }
 

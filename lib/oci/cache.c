@@ -7,10 +7,12 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/oci/cache_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdatomic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -26,6 +28,7 @@ struct Cache {
         char *dir;
         char *blobs;
         atomic_flag swept;
+        atomic_bool distrusted;
 };
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -65,6 +68,7 @@ static int make_file(Cache *c, const char *name, const char *text, uint32_t mode
 int cache_open(const char *dir, Cache **ret, Err *e) {
         Cache *c = xcalloc(1, sizeof *c);
         atomic_flag_clear(&c->swept);
+        atomic_init(&c->distrusted, false);
         c->dir = dir ? xstrdup(dir) : default_dir(e);
         if (!c->dir) {
                 cache_free(c);
@@ -93,18 +97,24 @@ const char *cache_dir(const Cache *c) {
         return c->dir;
 }
 
+void cache_distrust(Cache *c) {
+        atomic_store(&c->distrusted, true);
+}
+
+bool cache_is_distrusted(const Cache *c) {
+        return atomic_load(&c->distrusted);
+}
+
 /* --- leftovers ------------------------------------------------------------------------------ */
 
 /* Once per open cache, before the first new file. */
 static void sweep(Cache *c) {
         if (atomic_flag_test_and_set(&c->swept))
                 return;
-        _cleanup_free_ char *layers = path_join(c->dir, "derived/layers");
-        _cleanup_free_ char *pieces = path_join(c->dir, "derived/deflate");
         file_tmp_sweep(c->dir, "");
         file_tmp_sweep(c->blobs, "");
-        file_tmp_sweep(layers, "");
-        file_tmp_sweep(pieces, "");
+        derived_sweep(c);
+        cache_prune(c);
 }
 
 /* --- blobs ---------------------------------------------------------------------------------- */
@@ -119,14 +129,20 @@ bool cache_has_blob(Cache *c, const Digest *d, uint64_t size) {
         return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
 }
 
+/* O_NONBLOCK: a pipe in a blob's place must not make anybody wait. */
 int cache_open_blob(Cache *c, const Digest *d, Err *e) {
         _cleanup_free_ char *path = cache_blob_path(c, d);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        struct stat st;
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0 && errno == ENOENT)
                 return err_set(e, ERR_NOT_FOUND, 0, "%s is not in the cache", d->text);
-        if (fd < 0)
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
                 return err_set(e, ERR_IO, errno, "%s", path);
-        return fd;
+        if (fd < 0)
+                return err_set(e, ERR_VERIFY, errno, "%s in the cache cannot be read", d->text);
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return err_set(e, ERR_VERIFY, 0, "%s in the cache is not a regular file", d->text);
+        return fd_take(&fd);
 }
 
 int cache_load_blob(Cache *c, const Descriptor *d, uint64_t limit, char **ret, Err *e) {
@@ -139,8 +155,11 @@ int cache_load_blob(Cache *c, const Descriptor *d, uint64_t limit, char **ret, E
                 return -1;
         _cleanup_free_ char *p = xmalloc(d->size + 1);
         int64_t n = fd_pread(fd, p, d->size + 1, 0, d->digest.text, e);
-        if (n < 0)
+        if (n < 0) {
+                if (e)
+                        e->kind = ERR_VERIFY; /* whatever the disk says: it is to be replaced */
                 return -1;
+        }
         if ((uint64_t)n != d->size)
                 return err_set(e, ERR_VERIFY, 0, "%s in the cache is not %llu bytes long",
                                d->digest.text, (unsigned long long)d->size);
@@ -173,10 +192,31 @@ int cache_put_bytes(Cache *c, const char *media_type, const void *p, size_t n, D
         return 0;
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        (void)st, (void)type, (void)ftw;
+        return remove(path);
+}
+
+void cache_clear(const char *path) {
+        struct stat st;
+        if (lstat(path, &st) < 0)
+                return;
+        if (S_ISDIR(st.st_mode))
+                nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        else
+                unlink(path);
+}
+
+void cache_make_way(const char *path) {
+        struct stat st;
+        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+                cache_clear(path);
+}
+
 void cache_drop_blob(Cache *c, const Digest *d) {
         static const char *const derived[] = { "tar", "idx" };
         _cleanup_free_ char *path = cache_blob_path(c, d);
-        unlink(path);
+        cache_clear(path);
         for (size_t i = 0; i < ARRAY_LEN(derived); i++) {
                 _cleanup_free_ char *file =
                         xasprintf("%s/derived/layers/%s.%s", c->dir, digest_hex(d), derived[i]);
@@ -220,6 +260,7 @@ static int blob_finish(Sink *s, Err *e) {
                 return err_set(e, ERR_VERIFY, 0, "%s: the content has digest %s",
                                b->want.digest.text, got.digest.text);
         _cleanup_free_ char *path = cache_blob_path(b->cache, &got.digest);
+        cache_make_way(path);
         if (file_tmp_commit(b->fd, b->tmp, path, e) < 0)
                 return -1;
         free(take(b->tmp));

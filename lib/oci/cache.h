@@ -65,5 +65,89 @@ void cache_drop_blob(Cache *c, const Digest *d);
  * size) when it is given and renames into place; *ret (may be NULL) gets the digest and size. */
 int cache_blob_sink(Cache *c, const Descriptor *expect, Descriptor *ret, Sink **ret_sink, Err *e);
 
-/* "DIR/derived/KIND/NAME", malloc'ed; makes the directories. */
+/* --- derived files -------------------------------------------------------------------------- */
+
+/* "DIR/derived/KIND/NAME", malloc'ed; makes the directories.  A file made there has to see to its
+ * own integrity; the functions below do that. */
 int cache_derived_path(Cache *c, const char *kind, const char *name, char **ret, Err *e);
+
+/* A file that can be made again from other content: name says from what and how (a digest over the
+ * inputs; no slash).  The sink can be patched until it is finished, which makes the file appear
+ * whole.  An older file of that name is replaced. */
+int cache_derived_sink(Cache *c, const char *kind, const char *name, Sink **ret, Err *e);
+/* Opens it: ERR_NOT_FOUND when it is missing or does not hold together.  Its bytes are checked when
+ * they are read through content.h; damage found then removes the file and is ERR_DAMAGED.
+ * ret->id follows from kind, name and content.  *ret and its descriptor are the caller's: blob_free
+ * (sums.h), or extents_own. */
+int cache_derived_open(Cache *c, const char *kind, const char *name, Blob **ret, Err *e);
+
+/* After ERR_DAMAGED, before the operation is repeated: from now on derived files and layers are read
+ * as a whole when they are opened, so that once is enough however many are damaged. */
+void cache_distrust(Cache *c);
+bool cache_is_distrusted(const Cache *c);
+
+/* --- looking after it ----------------------------------------------------------------------- */
+
+typedef enum CacheFault {
+        CACHE_MISSING, /* an object that a name needs is not there */
+        CACHE_DAMAGED, /* a blob is not what its name says */
+        CACHE_DERIVED, /* a derived file is not what was written; it is made again when needed */
+        CACHE_UNREFERENCED, /* no name leads to the blob: not a fault, `cache gc` frees it */
+} CacheFault;
+
+typedef struct CacheProblem {
+        CacheFault fault;
+        const char *name; /* of the (first) image that is concerned; NULL: none */
+        const char *role; /* "index", "manifest", "config", "layer", "attestation", "blob"; of
+                             derived files their path below DIR/derived */
+        Descriptor blob;  /* of a derived file all empty */
+        const char *what; /* "is missing", "has digest sha256:..." */
+        bool repaired;
+} CacheProblem;
+
+typedef struct CacheSummary {
+        size_t n_names, n_blobs, n_derived, n_problems /* without the unreferenced blobs */;
+        uint64_t blob_bytes, derived_bytes;
+} CacheSummary;
+
+typedef struct VerifyOptions {
+        /* Fetches an object of an image into the cache again, after the damaged one was removed;
+         * NULL: nothing is removed or fetched, except that damaged derived files always go. */
+        int (*repair)(void *ctx, const char *name, const Descriptor *d, bool is_manifest, Err *e);
+        void *ctx;
+        bool no_derived; /* derived files are not looked at */
+} VerifyOptions;
+
+/* Reads everything and compares it with what the names promise: index, manifests and configs, the
+ * layers of the platforms that are there, attestations, every other blob, and derived files. report
+ * is called for each problem, by name; a problem is not an error of this function. */
+int cache_verify(Cache *c, const VerifyOptions *o,
+                 int (*report)(void *ctx, const CacheProblem *p, Err *e), void *ctx,
+                 CacheSummary *ret, Err *e);
+
+/* Derived data may take this much before a build removes what was not used for longest. */
+#define CACHE_DERIVED_LIMIT ((uint64_t)10 << 30)
+/* How long what an interrupted download has left is kept, seconds. */
+enum { CACHE_PARTIAL_AGE = 7 * 24 * 3600 };
+
+typedef struct GcOptions {
+        bool dry_run;               /* report only */
+        uint64_t derived_max_bytes; /* 0: CACHE_DERIVED_LIMIT; UINT64_MAX: no limit */
+        int64_t derived_max_age;    /* seconds since the last use; 0: any age */
+} GcOptions;
+
+typedef struct GcItem {
+        const char *path; /* below the cache's directory */
+        const char *why;  /* "no name leads to it" */
+        uint64_t bytes;
+} GcItem;
+
+/* Removes blobs that no name reaches, files that interrupted processes have left, derived files
+ * whose source is gone, and those least recently used beyond the limit.  report (may be NULL) is
+ * called for each before it goes.  Waits for holders as cache_remove does. *ret_bytes (may be
+ * NULL): what was, or would be, freed. */
+int cache_gc(Cache *c, const GcOptions *o, int (*report)(void *ctx, const GcItem *i, Err *e),
+             void *ctx, uint64_t *ret_bytes, Err *e);
+/* The part of it about derived files that builds do by themselves: at most once a day, quick,
+ * waits for nobody and never fails. */
+void cache_prune(Cache *c);

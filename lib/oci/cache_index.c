@@ -8,6 +8,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/oci/cache.h"
+#include "lib/oci/cache_internal.h"
 #include "lib/oci/manifest.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ enum { INDEX_LIMIT = 64 << 20 };
 
 /* An open file description lock: it excludes the original's record locks and, unlike those, also
  * other threads, and closing another descriptor of the file does not drop it. */
-static int lock_file(Cache *c, const char *name, short type, Err *e) {
+int cache_lock(Cache *c, const char *name, short type, Err *e) {
         _cleanup_free_ char *path = path_join(cache_dir(c), name);
         _cleanup_fd_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0 && type == F_RDLCK) /* somebody else's cache: may be read all the same */
@@ -34,7 +35,7 @@ static int lock_file(Cache *c, const char *name, short type, Err *e) {
 }
 
 int cache_hold(Cache *c, Err *e) {
-        return lock_file(c, ".in-use", F_RDLCK, e);
+        return cache_lock(c, ".in-use", F_RDLCK, e);
 }
 
 static int index_parse(const char *path, json_t **ret, Err *e) {
@@ -54,11 +55,11 @@ static int index_parse(const char *path, json_t **ret, Err *e) {
         return 0;
 }
 
-static int index_read(Cache *c, json_t **ret, Err *e) {
+int cache_index_read(Cache *c, json_t **ret, Err *e) {
         _cleanup_free_ char *path = path_join(cache_dir(c), "index.json");
         if (index_parse(path, ret, NULL) == 0)
                 return 0;
-        _cleanup_fd_ int lock = lock_file(c, ".lock", F_RDLCK, NULL);
+        _cleanup_fd_ int lock = cache_lock(c, ".lock", F_RDLCK, NULL);
         if (lock < 0)
                 log_debug("%s is read without its lock", path);
         return index_parse(path, ret, e);
@@ -81,7 +82,7 @@ static int index_write(Cache *c, const json_t *index, Err *e) {
         return 0;
 }
 
-static const char *entry_name(const json_t *entry) {
+const char *cache_entry_name(const json_t *entry) {
         return json_str(json_object_get(entry, "annotations"), REF_NAME);
 }
 
@@ -89,7 +90,7 @@ static const char *entry_name(const json_t *entry) {
 static const json_t *find(const json_t *index, const char *ref) {
         const json_t *list = json_object_get(index, "manifests");
         for (size_t i = json_array_size(list); i-- > 0;)
-                if (str_eq(entry_name(json_array_get(list, i)), ref))
+                if (str_eq(cache_entry_name(json_array_get(list, i)), ref))
                         return json_array_get(list, i);
         return NULL;
 }
@@ -98,7 +99,7 @@ static bool forget(json_t *index, const char *ref) {
         json_t *list = json_object_get(index, "manifests");
         bool found = false;
         for (size_t i = json_array_size(list); i-- > 0;) {
-                if (str_eq(entry_name(json_array_get(list, i)), ref)) {
+                if (str_eq(cache_entry_name(json_array_get(list, i)), ref)) {
                         json_array_remove(list, i);
                         found = true;
                 }
@@ -108,7 +109,7 @@ static bool forget(json_t *index, const char *ref) {
 
 int cache_lookup(Cache *c, const char *ref, Descriptor *ret, Err *e) {
         _cleanup_json_ json_t *index = NULL;
-        if (index_read(c, &index, e) < 0)
+        if (cache_index_read(c, &index, e) < 0)
                 return err_wrap(e, "image cache");
         const json_t *entry = find(index, ref);
         if (!entry)
@@ -122,7 +123,7 @@ static int update_name(Cache *c, const char *ref, bool compare, const Descriptor
         if (!cache_has_blob(c, &d->digest, d->size))
                 return err_set(e, ERR_INTERNAL, 0, "%s: root object %s is not in the cache", ref,
                                d->digest.text);
-        _cleanup_fd_ int lock = lock_file(c, ".lock", F_WRLCK, e);
+        _cleanup_fd_ int lock = cache_lock(c, ".lock", F_WRLCK, e);
         _cleanup_json_ json_t *index = NULL;
         _cleanup_free_ char *path = path_join(cache_dir(c), "index.json");
         if (lock < 0 || index_parse(path, &index, e) < 0)
@@ -160,13 +161,13 @@ static int compare_names(const void *a, const void *b) {
 int cache_each_name(Cache *c, int (*fn)(void *ctx, const char *ref, const Descriptor *d, Err *e),
                     void *ctx, Err *e) {
         _cleanup_json_ json_t *index = NULL;
-        if (index_read(c, &index, e) < 0)
+        if (cache_index_read(c, &index, e) < 0)
                 return err_wrap(e, "image cache");
         const json_t *list = json_object_get(index, "manifests");
         _cleanup_free_ const char **names = xcalloc(json_array_size(list), sizeof *names);
         size_t n = 0;
         for (size_t i = 0; i < json_array_size(list); i++) {
-                const char *name = entry_name(json_array_get(list, i));
+                const char *name = cache_entry_name(json_array_get(list, i));
                 if (name)
                         names[n++] = name;
         }
@@ -184,48 +185,11 @@ int cache_each_name(Cache *c, int (*fn)(void *ctx, const char *ref, const Descri
 
 /* --- removal -------------------------------------------------------------------------------- */
 
-/* The digests that a descriptor leads to, itself included. An object that cannot be read leads
- * nowhere. */
-typedef struct Reach {
-        Digest *digests;
-        size_t n, cap;
-} Reach;
-
-static bool reach_has(const Reach *r, const Digest *d) {
-        for (size_t i = 0; i < r->n; i++)
-                if (digest_eq(&r->digests[i], d))
-                        return true;
-        return false;
-}
-
-static void reach_add(Cache *c, const Descriptor *d, unsigned depth, Reach *r) {
-        _cleanup_free_ char *text = NULL;
-        _cleanup_manifest_ Manifest m = { 0 };
-        if (reach_has(r, &d->digest))
-                return;
-        *vec_push(r->digests, r->n, r->cap) = d->digest;
-        if (depth == 0 || cache_load_blob(c, d, MANIFEST_LIMIT, &text, NULL) < 0 ||
-            manifest_parse(text, d->size, d->digest.text, &m, NULL) < 0)
-                return;
-        for (size_t i = 0; i < m.n_entries; i++)
-                reach_add(c, &m.entries[i].descriptor, depth - 1, r);
-        if (!m.is_index)
-                reach_add(c, &m.config, 0, r);
-        for (size_t i = 0; i < m.n_layers; i++)
-                reach_add(c, &m.layers[i], 0, r);
-}
-
-static void reach_entry(Cache *c, const json_t *entry, Reach *r) {
-        Descriptor d;
-        if (descriptor_parse(entry, "index.json", &d, NULL) == 0)
-                reach_add(c, &d, 3, r);
-}
-
 int cache_remove(Cache *c, const char *const *refs, size_t n, Err *e) {
-        _cleanup_fd_ int hold = lock_file(c, ".in-use", F_WRLCK, e);
+        _cleanup_fd_ int hold = cache_lock(c, ".in-use", F_WRLCK, e);
         if (hold < 0)
                 return -1;
-        _cleanup_fd_ int lock = lock_file(c, ".lock", F_WRLCK, e);
+        _cleanup_fd_ int lock = cache_lock(c, ".lock", F_WRLCK, e);
         _cleanup_json_ json_t *index = NULL;
         _cleanup_free_ char *path = path_join(cache_dir(c), "index.json");
         if (lock < 0 || index_parse(path, &index, e) < 0)
@@ -234,23 +198,27 @@ int cache_remove(Cache *c, const char *const *refs, size_t n, Err *e) {
                 if (!find(index, refs[i]))
                         return err_set(e, ERR_NOT_FOUND, 0, "%s is not in the cache", refs[i]);
 
-        Reach gone = { 0 }, kept = { 0 };
+        _cleanup_reach_ Reach gone = { 0 }, kept = { 0 };
         for (size_t i = 0; i < n; i++) {
                 const json_t *entry = find(index, refs[i]);
                 if (entry) /* NULL: the same name was given twice */
-                        reach_entry(c, entry, &gone);
+                        reach_add_entry(c, entry, &gone);
                 forget(index, refs[i]);
         }
         const json_t *list = json_object_get(index, "manifests");
         for (size_t i = 0; i < json_array_size(list); i++)
-                reach_entry(c, json_array_get(list, i), &kept);
+                reach_add_entry(c, json_array_get(list, i), &kept);
 
         /* Names first: stopped half way, a cache may hold useless blobs but no broken names. */
-        int r = index_write(c, index, e);
-        for (size_t i = 0; r == 0 && i < gone.n; i++)
+        if (index_write(c, index, e) < 0)
+                return -1;
+        if (kept.blind) {
+                log_warn("blobs stay in the cache because %s is damaged: `linuxkit cache verify`",
+                         kept.blind_at.text);
+                return 0;
+        }
+        for (size_t i = 0; i < gone.n; i++)
                 if (!reach_has(&kept, &gone.digests[i]))
                         cache_drop_blob(c, &gone.digests[i]);
-        free(gone.digests);
-        free(kept.digests);
-        return r;
+        return 0;
 }

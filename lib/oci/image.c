@@ -98,6 +98,8 @@ static int find_manifest(Cache *c, const Ref *ref, const char *arch, Image *imag
         if (cache_load_blob(c, &d, MANIFEST_LIMIT, &text, e) < 0 ||
             manifest_parse(text, d.size, d.digest.text, &root, e) < 0)
                 return -1;
+        if (image)
+                image->root = d;
         if (root.is_index) {
                 const ManifestEntry *entry = manifest_choose(&root, arch);
                 if (!entry)
@@ -175,26 +177,131 @@ int image_open(Cache *c, const char *ref, const char *arch, Image **ret, Err *e)
         return open_ref(c, &r, arch, ret, e) < 0 ? err_wrap(e, "image %s", r.text) : 0;
 }
 
-int image_get(const ImageSource *src, const char *ref, Image **ret, Err *e) {
-        _cleanup_ref_ Ref r = { 0 };
-        if (ref_parse(ref, &r, e) < 0)
+static int ask_registry(const ImageSource *src, const Ref *r, Image **ret, Err *e) {
+        if (src->offline)
+                return err_set(e, ERR_NOT_FOUND, 0,
+                               "image %s is not in the cache, and no registry is asked", r->text);
+        if (registry_pull(src->cache, src->registry, r->text, src->arch, e) < 0)
                 return -1;
+        if (open_ref(src->cache, r, src->arch, ret, e) < 0)
+                return err_wrap(e, "image %s", r->text);
+        return 0;
+}
+
+/* What is damaged is fetched again as it was.  Returns 1 when that does not help: the name is to be
+ * pulled like a new one.  why: what is wrong; replaced on failure. */
+static int repair(const ImageSource *src, const Ref *r, Image **ret, Err *why) {
+        _cleanup_err_ Err e = ERR_INIT;
+        if (image_repair(src, r->text, &e) == 0)
+                return open_ref(src->cache, r, src->arch, ret, NULL) == 0 ? 0 : 1;
+        if (e.kind == ERR_NOT_FOUND)
+                return 1;
+        if (e.kind == ERR_CANCELLED) {
+                err_move(why, &e);
+                return -1;
+        }
+        _cleanup_free_ char *what = why->text;
+        why->text = NULL;
+        err_set(why, ERR_VERIFY, 0, "image %s: %s; fetching it again: %s", r->text, what, e.text);
+        return err_hint(why, "%s", e.hint ? e.hint : "the damaged file was removed from the cache");
+}
+
+/* Of an image that is in the cache, but not whole, the user is told what made us ask. */
+static int complete(const ImageSource *src, const Ref *r, const Err *why, Image **ret, Err *e) {
+        _cleanup_err_ Err cause = ERR_INIT;
+        Descriptor root;
+        bool known = cache_lookup(src->cache, r->text, &root, NULL) == 0;
+        if (ask_registry(src, r, ret, &cause) == 0)
+                return 0;
+        if (known && cause.kind != ERR_CANCELLED) {
+                err_set(e, cause.kind, 0, "image %s: %s; %s", r->text, why->text, cause.text);
+                return cause.hint ? err_hint(e, "%s", cause.hint) : -1;
+        }
+        err_move(e, &cause);
+        return -1;
+}
+
+static int get(const ImageSource *src, const Ref *r, Image **ret, Err *e) {
         if (!src->pull) {
-                Err why = ERR_INIT;
-                if (open_ref(src->cache, &r, src->arch, ret, &why) == 0)
+                _cleanup_err_ Err why = ERR_INIT;
+                if (open_ref(src->cache, r, src->arch, ret, &why) == 0)
                         return 0;
                 if (why.kind != ERR_NOT_FOUND && why.kind != ERR_VERIFY) {
                         err_move(e, &why);
-                        return err_wrap(e, "image %s", r.text);
+                        return err_wrap(e, "image %s", r->text);
                 }
-                log_debug("image %s: %s; asking the registry", r.text, why.text);
-                err_clear(&why);
-        }
-        if (registry_pull(src->cache, src->registry, r.text, src->arch, e) < 0)
+                log_debug("image %s: %s; asking the registry", r->text, why.text);
+                int repaired = why.kind == ERR_VERIFY ? repair(src, r, ret, &why) : 1;
+                if (repaired == 0)
+                        return 0;
+                if (repaired > 0)
+                        return complete(src, r, &why, ret, e);
+                err_move(e, &why);
                 return -1;
-        if (open_ref(src->cache, &r, src->arch, ret, e) < 0)
-                return err_wrap(e, "image %s", r.text);
+        }
+        return ask_registry(src, r, ret, e);
+}
+
+/* --- pinned images -------------------------------------------------------------------------- */
+
+/* An index may have got other platforms since; the image of this one decides. */
+static bool is_pinned(const Image *i, const ImagePin *pin) {
+        return digest_eq(pin->manifest.text[0] ? &i->manifest.digest : &i->root.digest,
+                         pin->manifest.text[0] ? &pin->manifest : &pin->root);
+}
+
+static int differs(const Ref *r, const Image *i, const ImagePin *pin, Err *e) {
+        bool deep = pin->manifest.text[0];
+        return err_set(e, ERR_VERIFY, 0, "image %s is locked to %s, but what is there is %s",
+                       r->text, deep ? pin->manifest.text : pin->root.text,
+                       deep ? i->manifest.digest.text : i->root.digest.text);
+}
+
+static int get_pinned(const ImageSource *src, const Ref *r, const ImagePin *pin, Image **ret,
+                      Err *e) {
+        _cleanup_ref_ Ref exact = { 0 };
+        Image *i = NULL;
+        if (!src->pull && open_ref(src->cache, r, src->arch, &i, NULL) == 0) {
+                if (is_pinned(i, pin)) {
+                        *ret = i;
+                        return 0;
+                }
+                if (!pin->root.text[0]) {
+                        differs(r, i, pin, e);
+                        image_free(i);
+                        return -1;
+                }
+                image_free(i);
+        }
+        if (!pin->root.text[0]) {
+                if (get(src, r, &i, e) < 0)
+                        return -1;
+        } else {
+                _cleanup_free_ char *text =
+                        xasprintf("%s/%s%s%s@%s", r->host, r->repo, r->tag ? ":" : "",
+                                  r->tag ? r->tag : "", pin->root.text);
+                if (ref_parse(text, &exact, e) < 0 || get(src, &exact, &i, e) < 0)
+                        return -1;
+        }
+        if (!is_pinned(i, pin)) {
+                differs(r, i, pin, e);
+                image_free(i);
+                return -1;
+        }
+        i->ref = arena_strdup(i->arena, r->text);
+        *ret = i;
         return 0;
+}
+
+int image_get(const ImageSource *src, const char *ref, Image **ret, Err *e) {
+        _cleanup_ref_ Ref r = { 0 };
+        ImagePin pin = { 0 };
+        if (ref_parse(ref, &r, e) < 0)
+                return -1;
+        if (src->pin && src->pin(src->pin_ctx, r.text, src->arch, &pin) &&
+            (pin.root.text[0] || pin.manifest.text[0]))
+                return get_pinned(src, &r, &pin, ret, e);
+        return get(src, &r, ret, e);
 }
 
 void image_free(Image *i) {

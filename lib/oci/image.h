@@ -20,6 +20,7 @@ typedef struct ImageConfig {
 typedef struct Image {
         Arena *arena;
         char *ref;
+        Descriptor root; /* what the name stands for: an index, or the manifest itself */
         Descriptor manifest;
         Descriptor config_descriptor;
         ImageConfig config;
@@ -29,6 +30,13 @@ typedef struct Image {
         size_t n_attestations;
 } Image;
 
+/* What a reference stands for, whatever its tag says now; an empty text means that this much is not
+ * said. */
+typedef struct ImagePin {
+        Digest root;
+        Digest manifest; /* of the architecture */
+} ImagePin;
+
 typedef struct ImageSource {
         Cache *cache;
         const char *arch; /* Go name: "amd64", "arm64" */
@@ -36,17 +44,40 @@ typedef struct ImageSource {
         const RegistryOptions *registry;
         struct Engine *engine; /* asked before the cache for files of images, not by image_get;
                                   NULL: none */
+        bool offline;          /* no registry is asked: what is missing is an error */
+        /* Fills *ret and returns true when ref is pinned; NULL: nothing is. */
+        bool (*pin)(const void *ctx, const char *ref, const char *arch, ImagePin *ret);
+        const void *pin_ctx;
 } ImageSource;
 
 /* Reads the JSON text of an OCI image config; strings are copied into the arena. */
 int image_config_parse(Arena *a, const char *text, size_t n, ImageConfig *ret, Err *e);
 
-/* Looks ref up in the cache, pulls it when missing or incomplete (yaml.md 6.2), and reads it.
+/* Looks ref up in the cache, pulls it when missing or incomplete (yaml.md 6.2), and reads it. An
+ * image that is pinned is found under its own name or as NAME@DIGEST, and is pulled as the latter:
+ * what the name stands for in the cache does not change.
  * All layers of the chosen platform are in the cache afterwards; its attestations need not be. */
 int image_get(const ImageSource *src, const char *ref, Image **ret, Err *e);
 /* The same from the cache alone; ERR_NOT_FOUND when something is missing. */
 int image_open(Cache *c, const char *ref, const char *arch, Image **ret, Err *e);
 void image_free(Image *i);
+
+/* Fetches one object of ref's repository into the cache again, by its digest, in place of one that
+ * was damaged: the tag may have moved since. */
+int image_refetch(const ImageSource *src, const char *ref, const Descriptor *d, bool is_manifest,
+                  Err *e);
+/* The same for an operation that failed with e because the object was damaged: 0 and e empty, the
+ * operation is to be repeated; or -1, and e says both what was wrong and why it cannot be fetched.
+ */
+int image_replace(const ImageSource *src, const char *ref, const Descriptor *d, bool is_manifest,
+                  Err *e);
+/* For objects that need not be in the cache: fetches d again when something else than a file of its
+ * size stands in its place. ERR_NOT_FOUND: there is nothing. */
+int image_ensure(const ImageSource *src, const char *ref, const Descriptor *d, bool is_manifest,
+                 Err *e);
+/* Fetches again whatever is missing or damaged of the image that the (full) name stands for now.
+ * ERR_NOT_FOUND: the cache has no such name, or the registry no longer has such an object. */
+int image_repair(const ImageSource *src, const char *ref, Err *e);
 
 #define MEDIA_IN_TOTO  "application/vnd.in-toto+json"
 #define PREDICATE_SPDX "https://spdx.dev/Document"

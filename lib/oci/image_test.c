@@ -119,7 +119,11 @@ static void image_incomplete(void **state) {
                 ImageSource src = { .cache = c, .arch = "amd64" };
                 assert_int_equal(image_get(&src, REF, &i, &e), -1);
                 assert_int_equal(e.kind, ERR_NETWORK);
-                assert_string_equal(e.text, "pull " REF ": connection refused");
+                _cleanup_free_ char *want =
+                        xasprintf("image " REF ": layer %s is not in the cache; pull " REF
+                                  ": connection refused",
+                                  layer.text);
+                assert_string_equal(e.text, want);
         }
 }
 

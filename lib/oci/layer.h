@@ -14,7 +14,9 @@
 typedef struct Layer Layer;
 
 /* d: the layer's descriptor (gzip, zstd or plain tar, told by content). Verifies the compressed
- * bytes against d while reading. Errors name the layer. Thread-safe for different layers. */
+ * bytes against d while reading. Errors name the layer; ERR_DAMAGED: the
+ * blob was not what its name says and has been removed.  What is read of the entries later is
+ * checked as well (content.h).  Thread-safe for different layers. */
 int layer_open(Cache *c, const Descriptor *d, Layer **ret, Err *e);
 void layer_free(Layer *l); /* entries and contents of it die with it */
 size_t layer_count(const Layer *l);

@@ -3,6 +3,7 @@
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/base/sums.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #define MAGIC "LKLAYER\n"
 
 enum {
-        VERSION = 2,
+        VERSION = 3,
         HEADER_SIZE = 256,
         ENTRY_SIZE = 72,
         PAX_SIZE = 12,
@@ -25,7 +26,7 @@ enum {
         H_PAX = 24,
         H_STRINGS = 32,
         H_PLAIN_SIZE = 40,
-        H_PLAIN_MTIME = 48,
+        H_SUMS = 48, /* their number */
         H_LAYER = 64,
         H_PLAIN = 160,
         H_CRC = 252, /* of the file without these four bytes */
@@ -158,13 +159,14 @@ int index_writer_add(IndexWriter *w, const Entry *entry, Err *e) {
         return 0;
 }
 
-static int write_all(IndexWriter *w, int fd, const char *path, const unsigned char *header,
-                     Err *e) {
-        if (fd_write_all(fd, header, HEADER_SIZE, path, e) < 0 ||
-            fd_write_all(fd, w->entries.data, w->entries.len, path, e) < 0 ||
-            fd_write_all(fd, w->pax.data, w->pax.len, path, e) < 0)
+static int write_all(const Buf *const *parts, size_t n, int fd, const char *path,
+                     const unsigned char *header, Err *e) {
+        if (fd_write_all(fd, header, HEADER_SIZE, path, e) < 0)
                 return -1;
-        return fd_write_all(fd, w->strings.data, w->strings.len, path, e);
+        for (size_t i = 0; i < n; i++)
+                if (fd_write_all(fd, parts[i]->data, parts[i]->len, path, e) < 0)
+                        return -1;
+        return 0;
 }
 
 int index_writer_finish(IndexWriter *w, const char *path, const Digest *layer, const PlainTar *tar,
@@ -176,11 +178,13 @@ int index_writer_finish(IndexWriter *w, const char *path, const Digest *layer, c
         put_le64(header + H_PAX, w->n_pax);
         put_le64(header + H_STRINGS, w->strings.len);
         put_le64(header + H_PLAIN_SIZE, tar->size);
-        put_le64(header + H_PLAIN_MTIME, (uint64_t)tar->mtime);
+        const Buf sums = { .data = (char *)tar->sums,
+                           .len = tar->sums ? (size_t)sums_count(tar->size) * SUM_SIZE : 0 };
+        put_le64(header + H_SUMS, sums.len / SUM_SIZE);
         memcpy(header + H_LAYER, layer->text, strlen(layer->text));
         memcpy(header + H_PLAIN, tar->digest.text, strlen(tar->digest.text));
         uLong crc = crc32_z(0, header, H_CRC);
-        const Buf *parts[] = { &w->entries, &w->pax, &w->strings };
+        const Buf *parts[] = { &sums, &w->entries, &w->pax, &w->strings };
         for (size_t i = 0; i < ARRAY_LEN(parts); i++)
                 if (parts[i]->len) /* a NULL buffer would start the sum anew */
                         crc = crc32_z(crc, (const unsigned char *)parts[i]->data, parts[i]->len);
@@ -190,7 +194,8 @@ int index_writer_finish(IndexWriter *w, const char *path, const Digest *layer, c
         _cleanup_fd_ int fd = file_tmp_open(path, 0644, &tmp, e);
         if (fd < 0)
                 return -1;
-        if (write_all(w, fd, path, header, e) < 0 || file_tmp_commit(fd, tmp, path, e) < 0) {
+        if (write_all(parts, ARRAY_LEN(parts), fd, path, header, e) < 0 ||
+            file_tmp_rename(tmp, path, e) < 0) {
                 file_tmp_discard(tmp);
                 return -1;
         }
@@ -236,15 +241,18 @@ static bool check(Index *x, const Digest *layer) {
         if (get_le32(h + H_CRC) != (uint32_t)crc)
                 return false;
         uint64_t n = get_le64(h + H_ENTRIES), n_pax = get_le64(h + H_PAX),
-                 n_strings = get_le64(h + H_STRINGS);
+                 n_strings = get_le64(h + H_STRINGS), n_sums = get_le64(h + H_SUMS);
+        uint64_t size = get_le64(h + H_PLAIN_SIZE);
         if (n > MAX_ENTRIES || n_pax > UINT32_MAX || n_strings > UINT32_MAX || n_strings == 0 ||
-            HEADER_SIZE + n * ENTRY_SIZE + n_pax * PAX_SIZE + n_strings != x->map_size)
+            n_sums > UINT32_MAX || (n_sums != 0 && n_sums != sums_count(size)) ||
+            HEADER_SIZE + n_sums * SUM_SIZE + n * ENTRY_SIZE + n_pax * PAX_SIZE + n_strings !=
+                    x->map_size)
                 return false;
-        const unsigned char *pax = h + HEADER_SIZE + n * ENTRY_SIZE;
+        const unsigned char *pax = h + HEADER_SIZE + n_sums * SUM_SIZE + n * ENTRY_SIZE;
         x->n = n;
-        x->tar.size = get_le64(h + H_PLAIN_SIZE);
-        x->tar.mtime = (int64_t)get_le64(h + H_PLAIN_MTIME);
-        x->entries = h + HEADER_SIZE;
+        x->tar.size = size;
+        x->tar.sums = n_sums || size == 0 ? h + HEADER_SIZE : NULL;
+        x->entries = h + HEADER_SIZE + n_sums * SUM_SIZE;
         x->strings = (const char *)pax + n_pax * PAX_SIZE;
         if (x->strings[0] != 0 || x->strings[n_strings - 1] != 0)
                 return false;
@@ -266,7 +274,7 @@ static bool check(Index *x, const Digest *layer) {
 
 Index *index_open(const char *path, const Digest *layer) {
         struct stat st;
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < HEADER_SIZE)
                 return NULL;
         void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

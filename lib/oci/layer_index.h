@@ -1,7 +1,7 @@
 /* layer_index.h - the derived file beside a plain layer tar: its entries in a form that is mapped,
  * not parsed.  Little endian, fixed width:
  *
- *   header 256 | entries 72 each | pax records 12 each | strings, each NUL-terminated
+ *   header 256 | sums 8 each | entries 72 each | pax records 12 each | strings, each NUL-terminated
  *
  * The pool starts and ends with a NUL, so every offset inside it is a terminated string and 0 is
  * the empty one.  The header holds a CRC-32 of the whole file, and all numbers are checked when it
@@ -19,8 +19,7 @@
 typedef struct PlainTar {
         Digest digest;
         uint64_t size;
-        int64_t mtime; /* of the file in the cache, nanoseconds: tells whether it was touched since
-                        */
+        const unsigned char *sums; /* of its chunks (sums.h), borrowed; NULL: none are kept */
 } PlainTar;
 
 /* --- writing -------------------------------------------------------------------------------- */

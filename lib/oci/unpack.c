@@ -25,6 +25,8 @@ typedef struct Unpack {
         uint64_t at; /* in the input */
         Hash *in_hash, *out_hash;
         uint64_t out_size, limit;
+        SumsWriter *sums;        /* of the plain bytes */
+        bool plain;              /* the input is the output */
         unsigned char *in, *out; /* CHUNK bytes each */
 } Unpack;
 
@@ -67,6 +69,8 @@ static int64_t fill(Unpack *u, Err *e) {
         int64_t n = fd_pread(u->fd, u->in, CHUNK, u->at, "layer", e);
         if (n > 0) {
                 hash_update(u->in_hash, u->in, (size_t)n);
+                if (u->plain && u->sums)
+                        sums_writer_add(u->sums, u->in, (size_t)n);
                 u->at += (uint64_t)n;
         }
         return n;
@@ -79,6 +83,8 @@ static int emit(Unpack *u, const void *p, size_t n, Err *e) {
                                "%llu bytes unpack to more than %llu MiB: this looks like an attack",
                                (unsigned long long)u->in_size, (unsigned long long)u->limit >> 20);
         hash_update(u->out_hash, p, n);
+        if (u->sums)
+                sums_writer_add(u->sums, p, n);
         return fd_write_all(u->out_fd, p, n, u->out_name, e);
 }
 
@@ -191,7 +197,7 @@ static uint64_t plain_limit(uint64_t size) {
 }
 
 int unpack_run(int fd, const Descriptor *d, int out_fd, const char *out_name, Digest *ret_plain,
-               uint64_t *ret_size, Err *e) {
+               uint64_t *ret_size, SumsWriter *sums, Err *e) {
         _cleanup_hash_ Hash *in_hash = hash_new(), *out_hash = hash_new();
         _cleanup_free_ unsigned char *in = xmalloc(CHUNK), *out = xmalloc(CHUNK);
         Unpack u = { .fd = fd,
@@ -201,15 +207,19 @@ int unpack_run(int fd, const Descriptor *d, int out_fd, const char *out_name, Di
                      .limit = plain_limit(d->size),
                      .in_hash = in_hash,
                      .out_hash = out_hash,
+                     .sums = sums,
                      .in = in,
                      .out = out };
         int64_t n = fd_pread(fd, in, 8, 0, d->digest.text, e);
         if (n < 0)
                 return -1;
         Coding coding = out_fd < 0 ? PLAIN : coding_of(in, (size_t)n);
+        u.plain = coding == PLAIN;
         int r = coding == GZIP ? copy_gzip(&u, e) : coding == ZSTD ? copy_zstd(&u, e) : 0;
         if (verify(&u, d, r, e) < 0)
                 return -1;
+        if (sums)
+                sums_writer_end(sums);
         *ret_plain = d->digest;
         *ret_size = d->size;
         if (coding != PLAIN) {

@@ -191,6 +191,9 @@ int pack_image(const Package *p, Cache *cache, const char *arch, Stage *s, int64
 
         if (stage_finish(s, mtime, true, &entries, &n, e) < 0)
                 return -1;
+        _cleanup_fd_ int hold = cache_hold(cache, e); /* the layer has no name yet */
+        if (hold < 0)
+                return -1;
         if (write_layer(cache, entries, n, &layer, &diff, e) < 0)
                 return err_wrap(e, "layer of %s", p->name);
         print_config(p, arch, &diff, &config);

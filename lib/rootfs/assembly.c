@@ -22,10 +22,15 @@ void assembly_announce(const Assembly *a, const char *section, const char *ref, 
                 log_info("%s", text);
 }
 
+Content assembly_keep(Assembly *a, Blob *blob) {
+        *vec_push(a->blobs, a->n_blobs, a->cap_blobs) = blob;
+        return (Content){ .blob = blob, .size = blob->size };
+}
+
 static Blob *keep(Assembly *a, int fd) {
         Blob *b = xcalloc(1, sizeof(*b));
-        *vec_push(a->blobs, a->n_blobs, a->cap_blobs) = b;
         b->fd = fd;
+        assembly_keep(a, b);
         return b;
 }
 

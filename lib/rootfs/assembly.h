@@ -39,6 +39,8 @@ void assembly_announce(const Assembly *a, const char *section, const char *ref, 
 /* Both keep fd (taken in any case) open as long as the tree; *ret is the whole file: one of the
  * cache with this digest, or one of the user's, which is hashed and must not change any more. */
 int assembly_blob(Assembly *a, int fd, const Digest *digest, Content *ret, Err *e);
+/* Takes over an open blob (sums.h); the whole of it. */
+Content assembly_keep(Assembly *a, Blob *blob);
 int assembly_user_file(Assembly *a, int fd, const char *path, Content *ret, Err *e);
 
 int kernel_add(Assembly *a, Err *e);     /* section 13 */

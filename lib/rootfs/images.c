@@ -113,10 +113,22 @@ static void collect_layers(ImageSet *s) {
         }
 }
 
+/* A damaged blob has been removed by then, so it is fetched again, once. */
+static int open_sound_layer(const ImageSource *source, OpenLayer *l, Err *e) {
+        if (layer_open(source->cache, l->descriptor, &l->layer, e) == 0)
+                return 0;
+        if (!e || e->kind != ERR_DAMAGED)
+                return -1;
+        log_debug("%s", e->text);
+        if (image_replace(source, l->user->ref, l->descriptor, false, e) < 0)
+                return -1;
+        return layer_open(source->cache, l->descriptor, &l->layer, e);
+}
+
 static int open_layer(void *ctx, size_t i, Err *e) {
         ImageSet *s = ctx;
         OpenLayer *l = &s->layers[i];
-        if (layer_open(s->source->cache, l->descriptor, &l->layer, e) < 0) {
+        if (open_sound_layer(s->source, l, e) < 0) {
                 err_wrap(e, "image %s", l->user->ref);
                 return err_at(e, l->user->pos, l->user->who);
         }

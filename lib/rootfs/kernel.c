@@ -2,12 +2,9 @@
  *
  * Entries come in the image's own order: `boot` is written by whichever of kernel and microcode is
  * first. */
-#include <errno.h>
-#include <fcntl.h>
-
-#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/str.h"
+#include "lib/base/sums.h"
 #include "lib/rootfs/assembly.h"
 #include "lib/rootfs/kernel_image.h"
 
@@ -113,25 +110,24 @@ static void add_boot_dir(KernelScan *k, const Entry *from) {
         k->boot_made = true;
 }
 
-/* Opens a derived kernel when it has the digest that was noted beside it; -1: make it (again). */
-static int open_derived(const char *path, const char *note, Digest *ret) {
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-        _cleanup_free_ char *want = NULL;
-        if (fd < 0 || file_read(note, sizeof ret->text, &want, NULL, NULL) < 0 ||
-            hash_fd(fd, ret, NULL, NULL) < 0 || !str_eq(want, ret->text))
+/* Looked at as a whole: a damaged one can still be made again here. */
+static int open_derived(Cache *c, const char *name, Blob **ret, Err *e) {
+        _cleanup_blob_ Blob *blob = NULL;
+        if (cache_derived_open(c, "kernel", name, &blob, e) < 0)
                 return -1;
-        return fd_take(&fd);
+        const Content all = { .blob = blob, .size = blob->size };
+        if (content_check(&all, e) < 0)
+                return -1;
+        *ret = take(blob);
+        return 0;
 }
 
-static int derive(const Content *payload, const char *path, const char *note, Err *e) {
-        Sink *file = NULL;
-        Digest digest;
-        if (sink_file(path, 0644, &file, e) < 0)
+static int derive(Cache *c, const Content *payload, const char *name, Err *e) {
+        _cleanup_sink_ Sink *out = NULL;
+        if (cache_derived_sink(c, "kernel", name, &out, e) < 0 ||
+            kernel_image_inflate(payload, MAX_KERNEL_SIZE, out, e) < 0)
                 return -1;
-        _cleanup_sink_ Sink *out = sink_hash(file, &digest);
-        if (kernel_image_inflate(payload, MAX_KERNEL_SIZE, out, e) < 0 || sink_finish(out, e) < 0)
-                return -1;
-        return file_write(note, digest.text, strlen(digest.text), 0644, e);
+        return sink_finish(out, e);
 }
 
 /* Unpacks once per kernel image into the cache's derived files. */
@@ -147,19 +143,13 @@ static int decompress(Assembly *a, const Content *image, Content *ret, Err *e) {
         _cleanup_free_ char *name =
                 xasprintf("%s-%llu-%llu", digest_hex(&digest), (unsigned long long)payload.offset,
                           (unsigned long long)payload.size);
-        _cleanup_free_ char *path = NULL;
-        if (cache_derived_path(a->options->images.cache, "kernel", name, &path, e) < 0)
+        Cache *c = a->options->images.cache;
+        _cleanup_blob_ Blob *blob = NULL;
+        if (open_derived(c, name, &blob, NULL) < 0 &&
+            (derive(c, &payload, name, e) < 0 || open_derived(c, name, &blob, e) < 0))
                 return -1;
-        _cleanup_free_ char *note = xasprintf("%s.digest", path);
-        int fd = open_derived(path, note, &digest);
-        if (fd < 0) {
-                if (derive(&payload, path, note, e) < 0)
-                        return -1;
-                fd = open_derived(path, note, &digest);
-        }
-        if (fd < 0)
-                return err_set(e, ERR_IO, 0, "%s changed while it was made", path);
-        return assembly_blob(a, fd, &digest, ret, e);
+        *ret = assembly_keep(a, take(blob));
+        return 0;
 }
 
 static int add_kernel(KernelScan *k, const Entry *file, Err *e) {

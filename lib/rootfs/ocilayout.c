@@ -11,6 +11,8 @@
 #include "lib/rootfs/assembly.h"
 #include "lib/rootfs/jsonout.h"
 
+#include <errno.h>
+
 typedef struct Platform {
         const char *text, *os, *architecture, *variant; /* variant NULL: any */
         bool found;
@@ -41,46 +43,67 @@ static int parse_platform(Layout *l, const Str *item, Platform *ret, Err *e) {
         return 0;
 }
 
-/* Makes sure that the cache holds the image for one architecture. */
-static int fetch(Layout *l, const char *arch, bool pull, Err *e) {
+/* Makes sure that the cache holds the image for one architecture. ret_root may be NULL. */
+static int fetch(Layout *l, const char *arch, bool pull, Descriptor *ret_root, Err *e) {
         ImageSource source = l->a->options->images;
         Image *image = NULL;
         source.arch = arch;
         source.pull = pull;
         if (image_get(&source, l->volume->image.ref, &image, e) < 0)
                 return -1;
+        if (ret_root)
+                *ret_root = image->root;
         image_free(image);
         return 0;
 }
 
 static int load_manifest(Layout *l, const Descriptor *d, Manifest *ret, Err *e) {
         _cleanup_free_ char *text = NULL;
-        Cache *c = l->a->options->images.cache;
-        if (cache_load_blob(c, d, MANIFEST_LIMIT, &text, e) < 0)
-                return -1;
+        const ImageSource *source = &l->a->options->images;
+        _cleanup_err_ Err why = ERR_INIT;
+        if (cache_load_blob(source->cache, d, MANIFEST_LIMIT, &text, &why) < 0) {
+                bool damaged = why.kind == ERR_VERIFY;
+                err_move(e, &why);
+                if (!damaged || image_replace(source, l->volume->image.ref, d, true, e) < 0 ||
+                    cache_load_blob(source->cache, d, MANIFEST_LIMIT, &text, e) < 0)
+                        return -1;
+        }
         return manifest_parse(text, d->size, d->digest.text, ret, e);
 }
 
-static int add_blob(Layout *l, const Descriptor *d, Err *e) {
-        Cache *c = l->a->options->images.cache;
+/* Unlike the layers of a tree these bytes are nowhere unpacked, hence nowhere verified. */
+static int open_verified(Cache *c, const Descriptor *d, Err *e) {
+        _cleanup_fd_ int fd = cache_open_blob(c, &d->digest, e);
+        Digest got;
+        uint64_t size;
+        if (fd < 0)
+                return -1;
+        if (hash_fd(fd, &got, &size, e) < 0)
+                return err_set(e, ERR_VERIFY, errno, "read %s", d->digest.text);
+        if (!digest_eq(&got, &d->digest) || size != d->size)
+                return err_set(e, ERR_VERIFY, 0, "%s in the cache has digest %s", d->digest.text,
+                               got.text);
+        return fd_take(&fd);
+}
+
+static int add_blob(Layout *l, const Descriptor *d, bool is_manifest, Err *e) {
+        const ImageSource *source = &l->a->options->images;
         Content content;
-        if (!cache_has_blob(c, &d->digest, d->size)) {
+        if (image_ensure(source, l->volume->image.ref, d, is_manifest, e) < 0) {
+                if (e && e->kind != ERR_NOT_FOUND)
+                        return err_wrap(e, "image %s", l->volume->image.ref);
                 err_set(e, ERR_NOT_FOUND, 0, "blob %s of image %s is not in the cache",
                         d->digest.text, l->volume->image.ref);
                 return err_hint(e, "list the wanted `platforms` in the volume");
         }
-        int fd = cache_open_blob(c, &d->digest, e);
+        int fd = open_verified(source->cache, d, e);
+        if (fd < 0 && e && e->kind == ERR_VERIFY) {
+                if (image_replace(source, l->volume->image.ref, d, is_manifest, e) < 0)
+                        return err_wrap(e, "image %s", l->volume->image.ref);
+                fd = open_verified(source->cache, d, e);
+        }
         if (fd < 0 || assembly_blob(l->a, fd, &d->digest, &content, e) < 0)
                 return -1;
-        /* Unlike the layers of a tree these bytes are nowhere unpacked, hence nowhere verified. */
-        Digest got;
-        if (hash_fd(fd, &got, NULL, e) < 0)
-                return err_wrap(e, "blob %s", d->digest.text);
-        if (!digest_eq(&got, &d->digest)) {
-                cache_drop_blob(c, &d->digest);
-                return err_set(e, ERR_VERIFY, 0, "%s in the cache has digest %s", d->digest.text,
-                               got.text);
-        }
         make_file(&l->maker,
                   arena_printf(l->a->arena, "%sblobs/sha256/%s", l->prefix, digest_hex(&d->digest)),
                   0644, content);
@@ -94,12 +117,12 @@ static int add_manifest(Layout *l, const Descriptor *d, Err *e) {
                 return -1;
         if (m.is_index)
                 return 0;
-        if (add_blob(l, &m.config, e) < 0)
+        if (add_blob(l, &m.config, false, e) < 0)
                 return -1;
         for (size_t i = 0; i < m.n_layers; i++)
-                if (add_blob(l, &m.layers[i], e) < 0)
+                if (add_blob(l, &m.layers[i], false, e) < 0)
                         return -1;
-        return add_blob(l, d, e);
+        return add_blob(l, d, true, e);
 }
 
 static bool is_wanted(Layout *l, const ManifestEntry *entry) {
@@ -119,28 +142,39 @@ static bool is_wanted(Layout *l, const ManifestEntry *entry) {
 
 /* A pull brings the attestations of the wanted architecture, and these only if the registry has
  * them; what is not there is left out, with a warning. */
-static bool is_lost_attestation(Layout *l, const ManifestEntry *entry) {
+static int is_lost_attestation(Layout *l, const ManifestEntry *entry, Err *e) {
         _cleanup_manifest_ Manifest m = { 0 };
-        Cache *c = l->a->options->images.cache;
+        const ImageSource *source = &l->a->options->images;
+        const char *ref = l->volume->image.ref;
+        _cleanup_err_ Err why = ERR_INIT;
         if (!attestation_is_about(entry, NULL))
-                return false;
-        bool complete = load_manifest(l, &entry->descriptor, &m, NULL) == 0 &&
-                        (m.is_index || cache_has_blob(c, &m.config.digest, m.config.size));
-        for (size_t i = 0; i < m.n_layers; i++)
-                complete &= cache_has_blob(c, &m.layers[i].digest, m.layers[i].size);
-        if (!complete)
-                log_warn("image %s: attestation %s is not in the cache and left out",
-                         l->volume->image.ref, entry->descriptor.digest.text);
-        return !complete;
+                return 0;
+        int r = load_manifest(l, &entry->descriptor, &m, &why);
+        if (r == 0 && !m.is_index)
+                r = image_ensure(source, ref, &m.config, false, &why);
+        for (size_t i = 0; r == 0 && i < m.n_layers; i++)
+                r = image_ensure(source, ref, &m.layers[i], false, &why);
+        if (r == 0)
+                return 0;
+        if (why.kind != ERR_NOT_FOUND) { /* damaged, and it cannot be fetched */
+                err_move(e, &why);
+                return err_wrap(e, "image %s", ref);
+        }
+        log_warn("image %s: attestation %s is not in the cache and left out", ref,
+                 entry->descriptor.digest.text);
+        return 1;
 }
 
 static int add_index(Layout *l, const Manifest *m, Err *e) {
         for (size_t i = 0; i < m->n_entries; i++) {
                 const ManifestEntry *entry = &m->entries[i];
-                if (!is_wanted(l, entry) || is_lost_attestation(l, entry))
+                int lost = is_wanted(l, entry) ? is_lost_attestation(l, entry, e) : 1;
+                if (lost < 0)
+                        return -1;
+                if (lost)
                         continue;
                 if (str_eq(entry->os, "linux") && entry->architecture &&
-                    fetch(l, entry->architecture, false, e) < 0)
+                    fetch(l, entry->architecture, false, NULL, e) < 0)
                         return -1;
                 if (add_manifest(l, &entry->descriptor, e) < 0)
                         return -1;
@@ -149,7 +183,7 @@ static int add_index(Layout *l, const Manifest *m, Err *e) {
                 if (!l->platforms[i].found)
                         return err_set(e, ERR_SPEC, 0, "image %s has no platform %s",
                                        l->volume->image.ref, l->platforms[i].text);
-        return add_blob(l, &l->root, e);
+        return add_blob(l, &l->root, true, e);
 }
 
 static void add_index_json(Layout *l) {
@@ -177,14 +211,12 @@ static int add_layout(Layout *l, Err *e) {
         static const char version[] = "{\n\t\t\"imageLayoutVersion\": \"1.0.0\"\n\t}";
         _Static_assert(sizeof(version) - 1 == 36, "yaml.md 14: oci-layout has 36 bytes");
         Arena *arena = l->a->arena;
-        Cache *c = l->a->options->images.cache;
         const ImageSource *source = &l->a->options->images;
         const char *arch = l->n_platforms ? l->platforms[0].architecture : source->arch;
-        if (fetch(l, arch, source->pull, e) < 0)
+        if (fetch(l, arch, source->pull, &l->root, e) < 0)
                 return l->n_platforms ? err_wrap(e, "platform %s", l->platforms[0].text) : -1;
         _cleanup_manifest_ Manifest root = { 0 };
-        if (cache_lookup(c, l->volume->image.ref, &l->root, e) < 0 ||
-            load_manifest(l, &l->root, &root, e) < 0)
+        if (load_manifest(l, &l->root, &root, e) < 0)
                 return -1;
         make_file(&l->maker, arena_printf(arena, "%soci-layout", l->prefix), 0644,
                   content_bytes(version, sizeof(version) - 1));

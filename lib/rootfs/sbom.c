@@ -31,7 +31,12 @@ void sbom_add_image(Assembly *a, const char *ref, const char *prefix, const char
         size_t n = 0;
         if (!a->options->sbom_output || !image)
                 return;
-        if (image_attestations(a->options->images.cache, image, PREDICATE_SPDX, &list, &n, &e) < 0)
+        const ImageSource *source = &a->options->images;
+        int r = image_attestations(source->cache, image, PREDICATE_SPDX, &list, &n, &e);
+        if (r < 0 && e.kind == ERR_VERIFY && image->n_attestations == 1 &&
+            image_replace(source, ref, image->attestations, true, &e) == 0)
+                r = image_attestations(source->cache, image, PREDICATE_SPDX, &list, &n, &e);
+        if (r < 0)
                 warn(ref, &e);
         for (size_t i = 0; i < n; i++)
                 *vec_push(a->statements, a->n_statements, a->cap_statements) = (Statement){
@@ -53,19 +58,28 @@ static char *make_label(const char *location) {
         return buf_steal(&b);
 }
 
-static int add_statement(Cache *c, const Statement *s, Spdx *spdx, Err *e) {
+/* Damaged ones are fetched again. */
+static int load_statement(const ImageSource *source, const Statement *s, char **ret, Err *e) {
+        const Descriptor *d = &s->descriptor;
+        if (image_ensure(source, s->ref, d, false, e) < 0) {
+                if (e->kind == ERR_NOT_FOUND)
+                        err_set(e, ERR_NOT_FOUND, 0, "it is not in the cache; --pull fetches it");
+                return err_wrap(e, "statement %s", d->digest.text);
+        }
+        if (cache_load_blob(source->cache, d, IMAGE_STATEMENT_LIMIT, ret, e) == 0)
+                return 0;
+        if (e->kind != ERR_VERIFY || d->size > IMAGE_STATEMENT_LIMIT ||
+            image_replace(source, s->ref, d, false, e) < 0)
+                return -1;
+        return cache_load_blob(source->cache, d, IMAGE_STATEMENT_LIMIT, ret, e);
+}
+
+static int add_statement(const ImageSource *source, const Statement *s, Spdx *spdx, Err *e) {
         const Descriptor *d = &s->descriptor;
         _cleanup_free_ char *text = NULL;
         _cleanup_free_ char *label = make_label(s->location);
-        if (!cache_has_blob(c, &d->digest, d->size)) {
-                err_set(e, ERR_NOT_FOUND, 0, "it is not in the cache; --pull fetches it");
-                return err_wrap(e, "statement %s", d->digest.text);
-        }
-        if (cache_load_blob(c, d, IMAGE_STATEMENT_LIMIT, &text, e) < 0) {
-                if (e->kind == ERR_VERIFY) /* damaged: made or fetched again next time */
-                        cache_drop_blob(c, &d->digest);
+        if (load_statement(source, s, &text, e) < 0)
                 return -1;
-        }
         if (spdx_merge(spdx, text, d->size, s->prefix, label, e) < 0)
                 return err_wrap(e, "statement %s", d->digest.text);
         return 0;
@@ -78,7 +92,7 @@ static bool merge(const Assembly *a, int64_t created, Buf *ret) {
         for (size_t i = 0; i < a->n_statements; i++) {
                 const Statement *s = &a->statements[i];
                 Err e = ERR_INIT;
-                if (add_statement(a->options->images.cache, s, spdx, &e) < 0) {
+                if (add_statement(&a->options->images, s, spdx, &e) < 0) {
                         warn(s->ref, &e);
                         whole = false;
                 }
