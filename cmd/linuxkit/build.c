@@ -19,6 +19,16 @@ static const Choice *format_choices(void) {
         return choices;
 }
 
+static const Choice *root_choices(void) {
+        static const Choice choices[] = {
+                { "squashfs", "compressed, read from the disk" },
+                { "erofs", "not compressed, read from the disk" },
+                { "initrd", "unpacked into memory, as LinuxKit does" },
+                { 0 },
+        };
+        return choices;
+}
+
 static const Flag flags[] = {
         { "format", 'f', FLAG_CSV, "FORMAT", NULL, "what to make", format_choices },
         { "o", 0, FLAG_STRING, "FILE", NULL,
@@ -29,9 +39,21 @@ static const Flag flags[] = {
           "directory of the outputs (default: current directory)", NULL },
         { "arch", 0, FLAG_STRING, "ARCH", NULL, "target architecture (default: this machine's)",
           arch_choices },
-        { "size", 0, FLAG_STRING, "SIZE", "1024M",
-          "size of the disk, for formats that have one: a number of GiB, or one with M or G",
+        { "size", 0, FLAG_STRING, "SIZE", NULL,
+          "size of a disk: a number of GiB, or one with M or G (default: what its content needs, "
+          "1024M at least for clouds)",
           NULL },
+        { "disk-root", 0, FLAG_STRING, "KIND", "squashfs",
+          "where disks and ISO images have the root file system: in an image of that kind, of which "
+          "only what is used takes memory, or in the initrd",
+          root_choices },
+        { "bootloader", 0, FLAG_STRING, "IMAGE", NULL,
+          "image or folder with the boot loader's files (default: the package that comes with "
+          "linuxkit)",
+          NULL },
+        { "secureboot-key", 0, FLAG_STRING, "FILE", NULL,
+          "sign what UEFI starts with this RSA key (PEM)", NULL },
+        { "secureboot-cert", 0, FLAG_STRING, "FILE", NULL, "certificate of that key (PEM)", NULL },
         { "pull", 0, FLAG_BOOL, NULL, NULL, "fetch every image, even if it is in the cache", NULL },
         { "docker", 0, FLAG_BOOL, NULL, NULL,
           "look for images in the local docker engine first; without one nothing changes", NULL },
@@ -47,7 +69,14 @@ static const Flag flags[] = {
           "write bytes per component and the largest files as JSON; - prints a table", NULL },
         { "dry-run", 0, FLAG_BOOL, NULL, NULL, "print the merged build file and stop", NULL },
         { "locked", 0, FLAG_BOOL, NULL, NULL,
-          "packages named by path: build exactly what their lock files say", NULL },
+          "every image must be in linuxkit.lock, and the packages of folders must be as their lock "
+          "files say; anything else is an error",
+          NULL },
+        { "lock-file", 0, FLAG_STRING, "FILE", NULL,
+          "lock file to obey (default: linuxkit.lock beside the first FILE, if it is there)",
+          NULL },
+        { "bundle", 0, FLAG_STRING, "BUNDLE", NULL,
+          "take the images from what `linuxkit bundle` wrote; no registry is asked", NULL },
         { "keep-dirs", 0, FLAG_BOOL, NULL, NULL,
           "files: keep mode and owner of parent directories that the images have already", NULL },
         { "dedup", 0, FLAG_BOOL, NULL, NULL,
@@ -72,6 +101,10 @@ static int run(Context *c, Err *e) {
                 .arch = args_string(a, "arch"),
                 .cache = c->cache,
                 .size = args_string(a, "size"),
+                .disk_root = args_string(a, "disk-root"),
+                .bootloader = args_string(a, "bootloader"),
+                .secureboot_key = args_string(a, "secureboot-key"),
+                .secureboot_cert = args_string(a, "secureboot-cert"),
                 .pull = args_bool(a, "pull"),
                 .docker = args_bool(a, "docker"),
                 .input_tar = args_string(a, "input-tar"),
@@ -83,6 +116,8 @@ static int run(Context *c, Err *e) {
                 .dry_run = args_bool(a, "dry-run"),
                 .registry = c->registry,
                 .locked = args_bool(a, "locked"),
+                .lock_file = args_string(a, "lock-file"),
+                .bundle = args_string(a, "bundle"),
                 .keep_dirs = args_bool(a, "keep-dirs"),
                 .dedup = args_bool(a, "dedup"),
                 .relative_source = args_bool(a, "relative-source"),
@@ -98,6 +133,8 @@ const Command cmd_build = {
         .help = "Build a bootable image from YAML files",
         .text = "Several FILEs are merged from left to right. - is standard input, and http:// and "
                 "https:// URLs are fetched.\n\n"
+                "A linuxkit.lock beside the first FILE (see `linuxkit lock`) decides which images "
+                "are used, whatever their tags say now; with --pull the tags decide.\n\n"
                 "  linuxkit build --format kernel+initrd examples/linuxkit.yml\n"
                 "  linuxkit run linuxkit\n",
         .flags = flags,

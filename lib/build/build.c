@@ -6,11 +6,11 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/base/pool.h"
 #include "lib/base/str.h"
 #include "lib/build/format.h"
+#include "lib/build/packages.h"
+#include "lib/build/parts.h"
 #include "lib/oci/engine.h"
-#include "lib/package/package.h"
 #include "lib/rootfs/assemble.h"
 #include "lib/rootfs/sizereport.h"
 #include "lib/spec/spec.h"
@@ -28,6 +28,8 @@ typedef struct Plan {
         char *prefix; /* DIR/NAME */
         char *sbom;   /* NULL: none */
         int64_t mtime;
+        uint64_t size; /* of disks, 0: not given */
+        RootKind root;
 } Plan;
 
 static void plan_done(Plan *p) {
@@ -81,7 +83,8 @@ static int check_output(const Plan *p, Err *e) {
 
 /* yaml.md 3: "NNNM" is in MiB, "NNNG" and "NNN" in GiB, nothing is 0. Checked even when no format
  * makes a disk. */
-static int check_size(const char *text, Err *e) {
+static int read_size(const char *text, uint64_t *ret, Err *e) {
+        *ret = 0;
         if (str_is_empty(text))
                 return 0;
         _cleanup_free_ char *digits = xstrdup(text);
@@ -95,7 +98,26 @@ static int check_size(const char *text, Err *e) {
         if (!str_to_u64(digits, &v) || v > (uint64_t)INT64_MAX >> shift)
                 return err_set(e, ERR_USAGE, 0,
                                "--size %s: expected a number of GiB, or one with M or G", text);
+        *ret = v << shift;
         return 0;
+}
+
+static int read_root(const char *text, RootKind *ret, Err *e) {
+        static const RootKind kinds[] = { ROOT_SQUASHFS, ROOT_EROFS, ROOT_INITRD };
+        *ret = ROOT_SQUASHFS;
+        for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+                if (str_eq(text, root_name(kinds[i])))
+                        *ret = kinds[i];
+        if (text && !str_eq(text, root_name(*ret)))
+                return err_set(e, ERR_USAGE, 0,
+                               "--disk-root %s: expected squashfs, erofs or initrd", text);
+        return 0;
+}
+
+static int check_signing(const BuildOptions *o, Err *e) {
+        if (!o->secureboot_key == !o->secureboot_cert)
+                return 0;
+        return err_set(e, ERR_USAGE, 0, "--secureboot-key and --secureboot-cert go together");
 }
 
 static char *default_name(const BuildOptions *o) {
@@ -126,7 +148,11 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
                 return -1;
         if (!str_is_empty(o->input_tar) && o->pull)
                 return err_set(e, ERR_USAGE, 0, "cannot use --input-tar and --pull together");
-        if (check_output(p, e) < 0 || check_size(o->size, e) < 0 || read_epoch(&p->mtime, e) < 0)
+        if (o->bundle && o->pull)
+                return err_set(e, ERR_USAGE, 0, "cannot use --bundle and --pull together");
+        if (check_output(p, e) < 0 || read_size(o->size, &p->size, e) < 0 ||
+            read_root(o->disk_root, &p->root, e) < 0 || check_signing(o, e) < 0 ||
+            read_epoch(&p->mtime, e) < 0)
                 return -1;
         struct stat st;
         if (o->dir && stat(o->dir, &st) < 0)
@@ -139,6 +165,8 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
         if (o->arch && !arch)
                 return err_set(e, ERR_USAGE, 0, "unknown arch \"%s\"", o->arch);
         p->arch = xstrdup(arch ? arch->go : arch_host());
+        if (format_check(p->formats, p->n_formats, p->arch, e) < 0)
+                return -1;
         p->sbom = o->no_sbom ? NULL : xstrdup(o->sbom_output ? o->sbom_output : "sbom.spdx.json");
         return 0;
 }
@@ -153,55 +181,6 @@ static int check_input_tar(const Plan *p, Err *e) {
         bool same = str_eq(input, output) || (stat(input, &a) == 0 && stat(output, &b) == 0 &&
                                               a.st_dev == b.st_dev && a.st_ino == b.st_ino);
         return same ? err_set(e, ERR_USAGE, 0, "input-tar and output file cannot be the same") : 0;
-}
-
-/* --- packages of this checkout -------------------------------------------------------------- */
-
-typedef struct Packages {
-        struct {
-                char *dir; /* as resolved; several items may name it */
-                Package *package;
-        } * items;
-        size_t n, cap;
-        PackageOptions options;
-        const char *arch;
-} Packages;
-
-static void packages_done(Packages *p) {
-        for (size_t i = 0; i < p->n; i++) {
-                free(p->items[i].dir);
-                package_free(p->items[i].package);
-        }
-        free(p->items);
-}
-
-static int package_reference(void *ctx, const char *dir, char **ret, Err *e) {
-        Packages *p = ctx;
-        _cleanup_free_ char *clean = path_clean(dir);
-        for (size_t i = 0; i < p->n; i++) {
-                if (str_eq(p->items[i].dir, clean)) {
-                        *ret = xstrdup(package_ref(p->items[i].package));
-                        return 0;
-                }
-        }
-        Package *package = NULL;
-        if (package_open(clean, &p->options, &package, e) < 0)
-                return -1;
-        __typeof__(p->items) item = vec_push(p->items, p->n, p->cap);
-        item->dir = take(clean);
-        item->package = package;
-        *ret = xstrdup(package_ref(package));
-        return 0;
-}
-
-/* A Dockerfile package is left to the cache and the registry: image_get says what is missing. */
-static int build_package(void *ctx, size_t i, Err *e) {
-        Packages *p = ctx;
-        Package *package = p->items[i].package;
-        if (!package_is_native(package))
-                return 0;
-        bool built = false;
-        return package_build(package, &p->options, p->arch, &built, e);
 }
 
 /* --- the pipeline --------------------------------------------------------------------------- */
@@ -225,20 +204,42 @@ static int write_size_report(const Tree *tree, const char *path, Err *e) {
         return file_write(path, out.data, out.len, 0644, e);
 }
 
+static int check_kernel(const Plan *p, const Tree *tree, Err *e) {
+        for (size_t i = 0; i < p->n_formats; i++) {
+                if (!p->formats[i]->kernel || boot_part(tree, "boot/kernel").size)
+                        continue;
+                err_set(e, ERR_USAGE, 0, "format %s: there is no kernel", p->formats[i]->name);
+                return err_hint(e, "the build file needs a kernel section");
+        }
+        return 0;
+}
+
 static int write_outputs(const Plan *p, Cache *cache, const Rootfs *rootfs, Err *e) {
+        const BuildOptions *o = p->o;
         FormatJob job = { .tree = rootfs_tree(rootfs),
                           .cache = cache,
                           .arch = p->arch,
                           .prefix = p->prefix,
-                          .output = p->o->output,
-                          .mtime = p->mtime };
+                          .output = o->output,
+                          .mtime = p->mtime,
+                          .size = p->size };
+        PartsOptions parts = { .root = p->root,
+                               .registry = &o->registry,
+                               .bootloader = o->bootloader,
+                               .secure_key = o->secureboot_key,
+                               .secure_cert = o->secureboot_cert,
+                               .locked = o->locked };
+        if (check_kernel(p, job.tree, e) < 0)
+                return -1;
         log_info("Create outputs:");
+        job.parts = parts_new(&job, &parts);
         int r = 0;
         for (size_t i = 0; i < p->n_formats && r == 0; i++)
                 r = p->formats[i]->write(&job, p->formats[i], e);
         if (r == 0)
                 r = job_commit(&job, e);
         job_done(&job);
+        parts_free(job.parts);
         return r;
 }
 
@@ -263,8 +264,10 @@ typedef struct Helpers {
         InputTar *input_tar;
 } Helpers;
 
-static int helpers_open(const Plan *p, const Spec *spec, Helpers *ret, Err *e) {
-        if (p->o->docker && !p->o->pull) {
+static int helpers_open(const Plan *p, const Pins *pins, const Spec *spec, Helpers *ret, Err *e) {
+        if (p->o->docker && pins_any(pins)) {
+                log_info("--docker: the engine is not asked, a lock file or bundle decides");
+        } else if (p->o->docker && !p->o->pull) {
                 _cleanup_err_ Err why = ERR_INIT;
                 if (engine_new(&ret->engine, &why) < 0)
                         log_debug("--docker: %s", why.text);
@@ -279,12 +282,13 @@ static void helpers_done(Helpers *h) {
         input_tar_free(h->input_tar);
 }
 
-static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec, Err *e) {
-        packages->options.cache = cache;
-        if (pool_run(packages->n, 0, build_package, packages, e) < 0)
+static int run(const Plan *p, Packages *packages, const Pins *pins, Cache *cache, const Spec *spec,
+               Err *e) {
+        if (pins_check(pins, spec, p->arch, e) < 0 ||
+            packages_build(packages, cache, pins, p->arch, e) < 0)
                 return -1;
         __attribute__((cleanup(helpers_done))) Helpers helpers = { 0 };
-        if (helpers_open(p, spec, &helpers, e) < 0)
+        if (helpers_open(p, pins, spec, &helpers, e) < 0)
                 return -1;
         AssembleOptions a = {
                 .images = { .cache = cache,
@@ -303,6 +307,7 @@ static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec
                 .relative_source = p->o->relative_source,
                 .strict = p->o->strict,
         };
+        pins_apply(pins, &a.images);
         Rootfs *rootfs = NULL;
         if (assemble(spec, &a, &rootfs, e) < 0)
                 return -1;
@@ -314,29 +319,63 @@ static int run(const Plan *p, Packages *packages, Cache *cache, const Spec *spec
         return r;
 }
 
+/* What was damaged has left the cache by now, and the bundle has it. */
+static bool bundle_helps(const BuildOptions *o, const Err *e) {
+        return o->bundle && !str_eq(o->bundle, "-") &&
+               (e->kind == ERR_VERIFY || e->kind == ERR_NETWORK);
+}
+
+static int open_and_run(const Plan *p, Packages *packages, const Spec *spec, Err *e) {
+        const BuildOptions *o = p->o;
+        const PinOptions options = { .files = o->files,
+                                     .n_files = o->n_files,
+                                     .lock_file = o->lock_file,
+                                     .locked = o->locked,
+                                     .pull = o->pull,
+                                     .bundle = o->bundle };
+        Cache *cache = NULL;
+        Pins *pins = NULL;
+        int r = cache_open(o->cache, &cache, e);
+        if (r == 0)
+                r = pins_open(&options, cache, &pins, e);
+        if (r == 0)
+                r = run(p, packages, pins, cache, spec, e);
+        if (r < 0 && pins && bundle_helps(o, e)) {
+                log_warn("%s; building again with what the bundle has", e->text);
+                err_clear(e);
+                pins_free(take(pins));
+                r = pins_open(&options, cache, &pins, e);
+                if (r == 0)
+                        r = run(p, packages, pins, cache, spec, e);
+        }
+        if (r < 0 && pins && e->kind == ERR_DAMAGED) { /* the cache has lost the bad file by now */
+                log_warn("%s; building again without it", e->text);
+                err_clear(e);
+                cache_distrust(cache);
+                r = run(p, packages, pins, cache, spec, e);
+        }
+        pins_free(pins);
+        cache_free(cache);
+        return r;
+}
+
 int build_run(const BuildOptions *o, Err *e) {
         __attribute__((cleanup(plan_done))) Plan plan = { 0 };
         if (plan_make(o, &plan, e) < 0)
                 return -1;
-        __attribute__((cleanup(packages_done))) Packages packages = {
-                .options = { .registry = &o->registry, .locked = o->locked },
-                .arch = plan.arch,
-        };
         Spec *spec = NULL;
         if (spec_load(o->files, o->n_files, &spec, e) < 0)
                 return -1;
-        Cache *cache = NULL;
-        int r = spec_resolve(spec, package_reference, &packages, e);
+        Packages *packages = packages_new(&o->registry, o->locked);
+        int r = spec_resolve(spec, packages_reference, packages, e);
         if (r == 0 && o->dry_run) {
                 r = print_dry_run(spec, e);
         } else if (r == 0) {
                 r = check_input_tar(&plan, e);
                 if (r == 0)
-                        r = cache_open(o->cache, &cache, e);
-                if (r == 0)
-                        r = run(&plan, &packages, cache, spec, e);
+                        r = open_and_run(&plan, packages, spec, e);
         }
-        cache_free(cache);
+        packages_free(packages);
         spec_free(spec);
         return r;
 }

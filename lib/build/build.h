@@ -17,12 +17,19 @@ typedef struct BuildOptions { /* flags of `linuxkit build` (yaml.md 3); zero-ini
         const char *name, *dir, *arch, *cache;
         bool pull, decompress_kernel, no_sbom, sbom_current_time, dry_run;
         const char *sbom_output;
-        const char *size;        /* of disks, as given: "1024M"; NULL: that */
+        const char *size;        /* of disks, as given: "1024M"; NULL: what they need */
+        const char *disk_root;   /* "squashfs", "erofs" or "initrd"; NULL: squashfs */
+        const char *bootloader;  /* image or folder; NULL: the package beside the program */
+        const char *secureboot_key, *secureboot_cert; /* PEM files; NULL: nothing is signed */
         const char *input_tar;   /* output of an earlier build, NULL: none */
         bool docker;             /* look for images in a docker engine first */
         const char *size_report; /* file for the JSON; "-": a table on stderr; NULL: none */
         RegistryOptions registry;
-        bool locked; /* packages named by path: lock files must be satisfied */
+        /* The lock files of packages named by path, and the one of the build file, must be
+         * satisfied. */
+        bool locked;
+        const char *lock_file; /* NULL: linuxkit.lock beside the first file, see pins.h */
+        const char *bundle;    /* take images from this file and ask no registry; NULL: none */
         /* Opt-ins, as in AssembleOptions. */
         bool keep_dirs, dedup, relative_source, strict;
 } BuildOptions;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/build/job.h"
+#include "lib/build/parts.h"
 
 /* Architectures of a format. */
 enum { ON_AMD64 = 1, ON_ARM64 = 2, ON_ANY = ~0 };
@@ -36,6 +36,9 @@ typedef struct Format {
         bool streams;    /* may go to stdout, and must be the only format */
         bool kernel;     /* cannot do without one */
         bool dockerfile; /* the tree ends with a Dockerfile */
+        bool initrd;     /* the root is in the initrd, whatever --disk-root says */
+        bool finds_root; /* its command line says where the root is */
+        RootKind image;  /* of a format that is about one kind of root image */
         Boot boot;
         Wrap wrap;
         uint32_t size; /* MiB that a disk has at least; 0: what it needs */
@@ -47,5 +50,7 @@ const Format *format_find(const char *name);
 /* Checks what can be known before any image is fetched: architecture, and formats that write the
  * same file (ERR_USAGE). */
 int format_check(const Format *const *formats, size_t n, const char *arch, Err *e);
+/* How it boots there, BOOT_USUAL resolved. */
+Boot format_boot(const Format *f, const char *arch);
 /* The file of a format that streams: output (--o), else PREFIX + suffix (yaml.md 3). malloc'ed. */
 char *format_stream_path(const Format *f, const char *output, const char *prefix);

@@ -15,6 +15,15 @@ static bool is_device(const char *path) {
         return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
+/* What has left cannot be taken back when a damaged file is found in the cache later; so all is
+ * looked at first. */
+static int check_contents(const FormatJob *job, Err *e) {
+        for (size_t i = 0; i < tree_count(job->tree); i++)
+                if (content_check(&tree_entry(job->tree, i)->content, e) < 0)
+                        return -1;
+        return 0;
+}
+
 static int open_device(FormatJob *job, Sink **ret, Err *e) {
         job->device = open(job->output, O_WRONLY | O_CLOEXEC);
         if (job->device < 0) {
@@ -37,9 +46,13 @@ int job_open(FormatJob *job, const char *suffix, Sink **ret, Err *e) {
         _cleanup_free_ char *path =
                 job->output ? xstrdup(job->output) : xasprintf("%s%s", job->prefix, suffix);
         Sink *s = NULL;
-        if (job->output && str_eq(job->output, "-")) {
+        bool is_stdout = job->output && str_eq(job->output, "-");
+        bool is_stream = is_stdout || (job->output && is_device(path));
+        if (is_stream && check_contents(job, e) < 0)
+                return -1;
+        if (is_stdout) {
                 s = sink_fd(STDOUT_FILENO, "stdout");
-        } else if (job->output && is_device(path)) {
+        } else if (is_stream) {
                 if (open_device(job, &s, e) < 0)
                         return -1;
         } else {
@@ -47,11 +60,22 @@ int job_open(FormatJob *job, const char *suffix, Sink **ret, Err *e) {
                 if (sink_file(path, 0644, &s, e) < 0)
                         return -1;
         }
-        if (!job->output || !str_eq(job->output, "-"))
+        if (!is_stdout)
                 log_info("  %s", path);
         *vec_push(job->sinks, job->n_sinks, job->cap_sinks) = s;
         *ret = s;
         return 0;
+}
+
+int job_write(FormatJob *job, const char *suffix, const Extents *x, Err *e) {
+        Sink *out = NULL;
+        if (job_open(job, suffix, &out, e) < 0)
+                return -1;
+        _cleanup_free_ char *what = xasprintf("write %s%s", path_base(job->prefix), suffix);
+        Progress *p = progress_start(what, extents_size(x));
+        int r = extents_write(x, out, p, e);
+        progress_end(p);
+        return r;
 }
 
 void job_leave_out(FormatJob *job, const char *suffix) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/base/extents.h"
 #include "lib/base/io.h"
 #include "lib/oci/cache.h"
 #include "lib/rootfs/tree.h"
@@ -33,6 +34,8 @@ typedef struct FormatJob {
 
 /* Opens PREFIX + suffix, or --o; the sink stays the job's. */
 int job_open(FormatJob *job, const char *suffix, Sink **ret, Err *e);
+/* Opens it, writes all of x there and shows how far it is. */
+int job_write(FormatJob *job, const char *suffix, const Extents *x, Err *e);
 /* The build has no file with this suffix: one of an earlier build goes when the outputs appear. */
 void job_leave_out(FormatJob *job, const char *suffix);
 /* Makes the outputs visible, by rename, and removes stale ones. */

@@ -4,6 +4,8 @@
 #include "lib/base/str.h"
 #include "lib/build/parts.h"
 #include "lib/build/writers.h"
+#include "lib/fs/inodes.h"
+#include "lib/fs/iso9660.h"
 #include "lib/fs/tar.h"
 
 int write_tar(FormatJob *job, const Format *f, Err *e) {
@@ -36,6 +38,46 @@ int write_kernel_initrd(FormatJob *job, const Format *f, Err *e) {
             initrd_write(job, out, e) < 0)
                 return -1;
         return write_part(job, "boot/cmdline", f->files[2], e);
+}
+
+/* --- kernel and an image -------------------------------------------------------------------- */
+
+int write_kernel_image(FormatJob *job, const Format *f, Err *e) {
+        const Extents *image = NULL;
+        if (parts_image(job->parts, f->image, &image, e) < 0 ||
+            write_part(job, "boot/kernel", f->files[0], e) < 0 ||
+            job_write(job, f->files[1], image, e) < 0)
+                return -1;
+        return write_part(job, "boot/cmdline", f->files[2], e);
+}
+
+/* The tree itself, with Rock Ridge; not bootable. */
+int write_kernel_iso(FormatJob *job, const Format *f, Err *e) {
+        IsoOptions o = { .volume_id = "LinuxKit",
+                         .mtime = job->mtime,
+                         .joliet = true,
+                         .skip = inodes_skip_boot };
+        _cleanup_extents_ Extents *image = extents_new();
+        if (iso9660_image(job->tree, &o, image, e) < 0 ||
+            write_part(job, "boot/kernel", f->files[0], e) < 0 ||
+            job_write(job, f->files[1], image, e) < 0)
+                return -1;
+        return write_part(job, "boot/cmdline", f->files[2], e);
+}
+
+/* The initrd is not unpacked but for the program that mounts the image in it (stub.h). */
+int write_kernel_initrd_image(FormatJob *job, const Format *f, Err *e) {
+        const Extents *kernel = NULL, *initrd = NULL;
+        Sink *out = NULL;
+        _cleanup_free_ char *root = xasprintf("file:/root.%s", root_name(f->image));
+        _cleanup_free_ char *cmdline = NULL;
+        if (parts_kernel(job->parts, &kernel, e) < 0 ||
+            parts_stub(job->parts, STUB_FILE, f->image, &initrd, e) < 0 ||
+            parts_cmdline_root(job->parts, root, &cmdline, e) < 0 ||
+            job_write(job, f->files[0], kernel, e) < 0 ||
+            job_write(job, f->files[1], initrd, e) < 0 || job_open(job, f->files[2], &out, e) < 0)
+                return -1;
+        return sink_write(out, cmdline, strlen(cmdline), e);
 }
 
 /* --- tar-kernel-initrd ---------------------------------------------------------------------- */
