@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 
 enum {
-        MAX_NAME = 255,      /* NAME_MAX of Linux: no system could open a longer one */
-        MAX_PATH = 4095,     /* PATH_MAX without its NUL */
-        MAX_DEPTH = 1024,    /* lets the walk recurse */
-        MAX_FOLLOW = 40,     /* symlinks in one path, as Linux has it */
+        MAX_NAME = 255,   /* NAME_MAX of Linux: no system could open a longer one */
+        MAX_PATH = 4095,  /* PATH_MAX without its NUL */
+        MAX_DEPTH = 1024, /* lets the walk recurse */
+        MAX_FOLLOW = 40,  /* symlinks in one path, as Linux has it */
+        MAX_IMPLIED = 1 << 20,
         MAX_NAMES = 1 << 30, /* numbers of inodes stay within 32 bits */
         MAX_MAJOR = 0xfff,
         MAX_MINOR = 0xfffff,
@@ -26,7 +27,8 @@ typedef struct Builder {
         Inodes *out;
         Inode *root;
         int64_t mtime;
-        Slot *slots; /* in the order of their making */
+        size_t n_implied; /* directories without an entry */
+        Slot *slots;      /* in the order of their making */
         size_t n_slots, cap_slots;
         uint32_t *table; /* open addressing; index into slots plus one */
         size_t table_size;
@@ -89,20 +91,42 @@ static Inode *new_inode(Builder *b, const Entry *entry, const char *name) {
         return i;
 }
 
-static char *child_path(Builder *b, const Inode *dir, const char *name, size_t n) {
-        const char *above = dir->entry.name;
-        return arena_printf(b->out->arena, "%s%s%.*s", above, *above ? "/" : "", (int)n, name);
+static void put_path(Buf *b, const Inode *dir) {
+        if (dir->parent == dir)
+                return;
+        put_path(b, dir->parent);
+        buf_addf(b, "%s%s", b->len ? "/" : "", path_base(dir->entry.name));
 }
 
+/* The full name of what stands in dir (n 0: of dir). */
+static int full_path(Builder *b, const Inode *dir, const char *name, size_t n, char **ret, Err *e) {
+        _cleanup_buf_ Buf path = { 0 };
+        put_path(&path, dir);
+        if (n)
+                buf_addf(&path, "%s%.*s", path.len ? "/" : "", (int)n, name);
+        if (path.len > MAX_PATH)
+                return err_set(e, ERR_SPEC, 0, "\"%.40s...\": a name longer than %d bytes",
+                               path.data, MAX_PATH);
+        *ret = arena_strndup(b->out->arena, path.data ? path.data : "", path.len);
+        return 0;
+}
+
+/* entry NULL: one that is not mentioned. Those do not keep their full names, and are counted: a
+ * small archive could fill the memory with them. */
 static int new_dir(Builder *b, Inode *parent, const char *name, size_t n, const Entry *entry,
                    Inode **ret, Err *e) {
         Entry plain = { .type = ENTRY_DIR, .mode = 0755, .mtime = b->mtime };
-        uint32_t depth =
-                parent->links + 1; /* of a directory, `links` is its depth until `number` */
-        if (depth > MAX_DEPTH)
-                return err_set(e, ERR_SPEC, 0, "\"%s\": nested deeper than %d directories",
-                               parent->entry.name, MAX_DEPTH);
-        Inode *dir = new_inode(b, entry ? entry : &plain, child_path(b, parent, name, n));
+        uint32_t depth = parent->links + 1; /* `links` is the depth until `number` */
+        char *path = NULL;
+        if (depth > MAX_DEPTH || (!entry && ++b->n_implied > MAX_IMPLIED))
+                return err_set(e, ERR_SPEC, 0, "\"%.*s\": %s", (int)n, name,
+                               depth > MAX_DEPTH ? "nested deeper than 1024 directories"
+                                                 : "too many directories without an entry");
+        if (!entry)
+                path = arena_strndup(b->out->arena, name, n);
+        else if (full_path(b, parent, name, n, &path, e) < 0)
+                return -1;
+        Inode *dir = new_inode(b, entry ? entry : &plain, path);
         dir->parent = parent;
         dir->links = depth;
         enter(b, parent, name, n, dir);
@@ -195,10 +219,13 @@ static int locate(Builder *b, const char *path, Inode **ret_dir, const char **re
 
 /* --- entries -------------------------------------------------------------------------------- */
 
-static void set_attributes(Inode *dir, const Entry *entry) {
-        const char *name = dir->entry.name;
+static int set_attributes(Builder *b, Inode *dir, const Entry *entry, Err *e) {
+        char *path = NULL;
+        if (full_path(b, dir, NULL, 0, &path, e) < 0)
+                return -1;
         dir->entry = *entry;
-        dir->entry.name = name;
+        dir->entry.name = path;
+        return 0;
 }
 
 static int add_link(Builder *b, const Entry *entry, Inode **ret, Err *e) {
@@ -218,6 +245,7 @@ static int add_link(Builder *b, const Entry *entry, Inode **ret, Err *e) {
 static int add(Builder *b, const Entry *entry, Err *e) {
         Inode *dir, *made = NULL;
         const char *name;
+        char *path = NULL;
         size_t n;
         if (b->n_slots > MAX_NAMES)
                 return err_set(e, ERR_SPEC, 0, "more than %d names", MAX_NAMES);
@@ -231,8 +259,7 @@ static int add(Builder *b, const Entry *entry, Err *e) {
         if (entry->type == ENTRY_DIR) {
                 if (!is_dir)
                         return new_dir(b, dir, name, n, entry, &made, e);
-                set_attributes(n ? old->inode : dir, entry);
-                return 0;
+                return set_attributes(b, n ? old->inode : dir, entry, e);
         }
         if (is_dir && (!n || old->inode->n_children))
                 return err_set(e, ERR_SPEC, 0,
@@ -241,7 +268,9 @@ static int add(Builder *b, const Entry *entry, Err *e) {
                 if (add_link(b, entry, &made, e) < 0)
                         return -1;
         } else {
-                made = new_inode(b, entry, child_path(b, dir, name, n));
+                if (full_path(b, dir, name, n, &path, e) < 0)
+                        return -1;
+                made = new_inode(b, entry, path);
         }
         enter(b, dir, name, n, made);
         return 0;
@@ -253,18 +282,22 @@ static int compare_dirents(const void *a, const void *b) {
         return strcmp(((const Dirent *)a)->name, ((const Dirent *)b)->name);
 }
 
-static bool skipped(const Slot *s, bool (*skip)(const char *name), Arena *scratch) {
-        const char *above = s->dir->entry.name;
-        return skip && skip(arena_printf(scratch, "%s%s%s", above, *above ? "/" : "", s->name));
+static bool skipped(const Slot *s, bool (*skip)(const char *name), Buf *scratch) {
+        if (!skip)
+                return false;
+        buf_clear(scratch);
+        put_path(scratch, s->dir);
+        buf_addf(scratch, "%s%s", scratch->len ? "/" : "", s->name);
+        return skip(scratch->data);
 }
 
 static void link_children(Builder *b, bool (*skip)(const char *name)) {
-        _cleanup_arena_ Arena *scratch = arena_new();
+        _cleanup_buf_ Buf scratch = { 0 };
         _cleanup_free_ bool *drop = xcalloc(b->n_slots + 1, sizeof *drop);
         for (size_t i = 0; i < b->n_slots; i++) /* until now it counted skipped ones too */
                 b->slots[i].dir->n_children = 0;
         for (size_t i = 0; i < b->n_slots; i++) {
-                drop[i] = skipped(&b->slots[i], skip, scratch);
+                drop[i] = skipped(&b->slots[i], skip, &scratch);
                 b->slots[i].dir->n_children += !drop[i];
         }
         for (size_t i = 0; i < b->n_slots; i++) {

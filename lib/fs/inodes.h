@@ -25,7 +25,8 @@ typedef struct Dirent {
 
 struct Inode {
         /* Attributes, never of type ENTRY_HARDLINK. name is the full path of the first of its names
-         * that the tree gave, without slashes at its ends; "" is the root. */
+         * that the tree gave, without slashes at its ends; "" is the root. Directories that the
+         * tree does not mention have their last component only. */
         Entry entry;
         uint32_t number; /* 1 .. n: its place in Inodes.all, plus one */
         uint32_t links;  /* its names; of a directory 2 and its sub-directories */

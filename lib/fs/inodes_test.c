@@ -124,7 +124,11 @@ static void skipped_names_vanish(void **state) {
 
 static void what_cannot_be_is_refused(void **state) {
         (void)state;
-        static char deep[3000], wide[300], loop[] = "l";
+        static char deep[3000], wide[300], far[4001], beyond[200], loop[] = "l";
+        for (size_t i = 0; i + 1 < sizeof far; i++)
+                far[i] = i % 101 == 100 ? '/' : 'f';
+        memset(beyond, 'b', sizeof beyond - 1);
+        memcpy(beyond, "l/", 2);
         memset(wide, 'w', sizeof wide - 1);
         for (size_t i = 0; i + 1 < sizeof deep; i++)
                 deep[i] = i % 2 ? '/' : 'd';
@@ -137,6 +141,7 @@ static void what_cannot_be_is_refused(void **state) {
         REFUSED("too many symbolic links", S(loop, "l/x"), F("l/y"));
         REFUSED("longer than 255", F(wide));
         REFUSED("nested deeper", F(deep));
+        REFUSED("longer than 4095", D(far), S("l", far), F(beyond));
         REFUSED("ends in \"..\"", F("a/.."));
         REFUSED("no device 4096:0", { .name = "x", .type = ENTRY_CHAR, .dev_major = 4096 });
 }
