@@ -8,16 +8,13 @@
 #include <unistd.h>
 
 #include "lib/base/file.h"
-
-static bool on_terminal; /* written once, before the handlers exist */
+#include "lib/base/log.h"
 
 /* Only async-signal-safe calls from here on. */
 static void die(int sig) {
         registry_cancel();
         file_tmp_remove_all();
-        /* a progress line may stand there */
-        if (on_terminal)
-                (void)!write(2, "\r\033[K", 4);
+        log_area_abandon();
         (void)!write(2, "interrupted\n", 12);
         signal(sig, SIG_DFL);
         sigset_t set;
@@ -30,7 +27,6 @@ static void die(int sig) {
 
 void signals_setup(void) {
         static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-        on_terminal = isatty(2);
         for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
                 struct sigaction old, act = { .sa_handler = die };
                 sigfillset(&act.sa_mask);

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { STDERR_LIMIT = 64 * 1024, TICK_MS = 500 };
 
@@ -65,6 +66,21 @@ static int serve_output(int *fd, Buf *into, size_t limit, bool drop_excess, cons
         return 0;
 }
 
+/* A child that ends without reading its input must not end us; SIGPIPE is for our own output. */
+static ssize_t write_input(int fd, const char *text, size_t n) {
+        sigset_t broken, old;
+        sigemptyset(&broken);
+        sigaddset(&broken, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &broken, &old);
+        ssize_t r = write(fd, text, n);
+        int why = errno;
+        if (r < 0 && why == EPIPE)
+                sigtimedwait(&broken, NULL, &(struct timespec){ 0 });
+        pthread_sigmask(SIG_SETMASK, &old, NULL);
+        errno = why;
+        return r;
+}
+
 static int serve(Pipes *p, const ProcOptions *o, const char *prog, Err *e) {
         while (p->in >= 0 || p->out >= 0 || p->err >= 0) {
                 struct pollfd fds[] = {
@@ -81,7 +97,7 @@ static int serve(Pipes *p, const ProcOptions *o, const char *prog, Err *e) {
                 if (ready == 0 && o->tick(o->tick_ctx, e) < 0)
                         return -1;
                 if (fds[0].revents) {
-                        ssize_t n = p->input_left ? write(p->in, p->input, p->input_left) : 0;
+                        ssize_t n = p->input_left ? write_input(p->in, p->input, p->input_left) : 0;
                         if (n > 0) {
                                 p->input += n;
                                 p->input_left -= (size_t)n;

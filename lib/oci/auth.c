@@ -4,6 +4,7 @@
 #include "lib/oci/auth.h"
 #include "lib/base/json.h"
 #include "lib/base/mem.h"
+#include "lib/oci/retry.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
@@ -140,27 +141,51 @@ static int read_token(const HttpResponse *response, const char *realm, char **re
         return 0;
 }
 
+/* The scopes to ask for, one in each element of ret (at most 3): the challenge's own word for
+ * reading; for writing what we know that we shall do, and the challenge's when it is about
+ * something else. */
+static size_t list_scopes(const Challenge *c, const AuthScope *scope, char *ret[3]) {
+        size_t n = 0;
+        bool reading = str_eq(scope->actions, "pull");
+        _cleanup_free_ char *prefix = xasprintf("repository:%s:", scope->repo);
+        if (!str_is_empty(c->scope) && (reading || !str_has_prefix(c->scope, prefix)))
+                ret[n++] = xstrdup(c->scope);
+        if (!reading || !n)
+                ret[n++] = xasprintf("%s%s", prefix, scope->actions);
+        if (scope->from)
+                ret[n++] = xasprintf("repository:%s:pull", scope->from);
+        return n;
+}
+
 /* An identity token is exchanged by POST (OAuth2); a server without that answers 404. */
 static int post_identity(HttpClient *http, const HttpRequest *base, const Challenge *c,
-                         const Credentials *cred, const char *scope, HttpResponse *ret, Err *e) {
-        _cleanup_buf_ Buf form = { 0 };
+                         const Credentials *cred, char *const *scopes, size_t n, HttpResponse *ret,
+                         Err *e) {
+        _cleanup_buf_ Buf form = { 0 }, scope = { 0 };
+        for (size_t i = 0; i < n; i++)
+                buf_addf(&scope, "%s%s", i ? " " : "", scopes[i]);
         buf_adds(&form, "grant_type=refresh_token&client_id=linuxkit");
         add_parameter(&form, "&service", c->service);
-        add_parameter(&form, "&scope", scope);
+        add_parameter(&form, "&scope", scope.data);
         add_parameter(&form, "&refresh_token", cred->identity_token);
+        Content body = content_bytes(form.data, form.len);
         HttpRequest request = *base;
+        request.method = HTTP_POST;
         request.url = c->realm;
-        request.form = form.data;
+        request.upload = &body;
+        request.content_type = "application/x-www-form-urlencoded";
         return http_send(http, &request, ret, e);
 }
 
 static int get_token(HttpClient *http, const HttpRequest *base, const Challenge *c,
-                     const Credentials *cred, const char *scope, HttpResponse *ret, Err *e) {
+                     const Credentials *cred, char *const *scopes, size_t n, HttpResponse *ret,
+                     Err *e) {
         _cleanup_buf_ Buf url = { 0 };
         _cleanup_free_ char *authorization =
                 cred->user && cred->password ? basic(cred->user, cred->password) : NULL;
         buf_adds(&url, c->realm);
-        add_parameter(&url, strchr(c->realm, '?') ? "&scope" : "?scope", scope);
+        for (size_t i = 0; i < n; i++)
+                add_parameter(&url, i || strchr(c->realm, '?') ? "&scope" : "?scope", scopes[i]);
         add_parameter(&url, "&service", c->service);
         HttpRequest request = *base;
         request.url = url.data;
@@ -168,8 +193,28 @@ static int get_token(HttpClient *http, const HttpRequest *base, const Challenge 
         return http_send(http, &request, ret, e);
 }
 
-static int bearer(HttpClient *http, const Challenge *c, const Credentials *cred, const char *repo,
-                  bool tls, char **ret, Err *e) {
+/* Asks until there is an answer that will stay. */
+static int ask_server(HttpClient *http, const HttpRequest *base, const Challenge *c,
+                      const Credentials *cred, char *const *scopes, size_t n, HttpResponse *ret,
+                      Err *e) {
+        bool identity = cred->identity_token != NULL;
+        for (Retry retry = { 0 };;) {
+                http_response_done(ret);
+                int r = identity ? post_identity(http, base, c, cred, scopes, n, ret, e)
+                                 : get_token(http, base, c, cred, scopes, n, ret, e);
+                if (r == 0 && identity && ret->status == 404) {
+                        identity = false;
+                        continue;
+                }
+                bool again = r < 0 ? ret->transient : retry_status(ret->status);
+                if (!again || !retry_again(&retry, false, ret->retry_after, 0))
+                        return r;
+                err_clear(e);
+        }
+}
+
+static int bearer(HttpClient *http, const Challenge *c, const Credentials *cred,
+                  const AuthScope *scope, bool tls, char **ret, Err *e) {
         if (cred->registry_token && token_ok(cred->registry_token)) {
                 *ret = xasprintf("Bearer %s", cred->registry_token);
                 return 0;
@@ -178,29 +223,23 @@ static int bearer(HttpClient *http, const Challenge *c, const Credentials *cred,
                           (tls || !str_has_prefix(c->realm, "http://"))))
                 return err_set(e, ERR_NETWORK, 0, "token server \"%s\": not an https URL",
                                c->realm ? c->realm : "");
-        _cleanup_free_ char *scope =
-                c->scope ? xstrdup(c->scope) : xasprintf("repository:%s:pull", repo);
         HttpRequest base = { .accept = "application/json", .limit = TOKEN_LIMIT, .direct = !tls };
         _cleanup_response_ HttpResponse response = { 0 };
-        int r;
-        if (cred->identity_token) {
-                r = post_identity(http, &base, c, cred, scope, &response, e);
-                if (r == 0 && response.status != 404)
-                        return read_token(&response, c->realm, ret, e);
-                http_response_done(&response);
-                if (r < 0)
-                        return err_wrap(e, "token server %s", c->realm);
-        }
-        if (get_token(http, &base, c, cred, scope, &response, e) < 0)
+        char *scopes[3] = { 0 };
+        size_t n = list_scopes(c, scope, scopes);
+        int r = ask_server(http, &base, c, cred, scopes, n, &response, e);
+        for (size_t i = 0; i < n; i++)
+                free(scopes[i]);
+        if (r < 0)
                 return err_wrap(e, "token server %s", c->realm);
         return read_token(&response, c->realm, ret, e);
 }
 
-int auth_answer(HttpClient *http, const Challenge *c, const Credentials *cred, const char *repo,
-                bool tls, char **ret, Err *e) {
+int auth_answer(HttpClient *http, const Challenge *c, const Credentials *cred,
+                const AuthScope *scope, bool tls, char **ret, Err *e) {
         *ret = NULL;
         if (c->scheme == CHALLENGE_BEARER)
-                return bearer(http, c, cred, repo, tls, ret, e);
+                return bearer(http, c, cred, scope, tls, ret, e);
         if (c->scheme == CHALLENGE_BASIC && cred->user && cred->password)
                 *ret = basic(cred->user, cred->password);
         return 0;

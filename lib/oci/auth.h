@@ -33,9 +33,16 @@ typedef struct Challenge {
 void challenge_parse(const char *text, Challenge *ret);
 void challenge_done(Challenge *c);
 
-/* Makes the value of an Authorization header for pulling repo, asking the token server when the
- * challenge says so.  tls: the registry was reached over https, so its token server must be too.
- * *ret is NULL when nothing could be sent that was not sent before (unknown scheme, Basic without
- * credentials). */
-int auth_answer(HttpClient *http, const Challenge *c, const Credentials *cred, const char *repo,
-                bool tls, char **ret, Err *e);
+/* What may be done with a repository, in the words of token servers. */
+typedef struct AuthScope {
+        const char *repo;
+        const char *actions; /* "pull" or "pull,push" */
+        const char *from;    /* another repository to mount blobs from; NULL: none */
+} AuthScope;
+
+/* Makes the value of an Authorization header for scope, asking the token server when the challenge
+ * says so.  tls: the registry was reached over https, so its token server must be too. *ret is NULL
+ * when nothing could be sent that was not sent before (unknown scheme, Basic without credentials).
+ */
+int auth_answer(HttpClient *http, const Challenge *c, const Credentials *cred,
+                const AuthScope *scope, bool tls, char **ret, Err *e);

@@ -76,30 +76,31 @@ static void answers(void **state) {
         char user[] = "user", password[] = "pass word", token[] = "abc", evil[] = "a\r\nX: y";
         Credentials cred = { .user = user, .password = password };
         Challenge basic = { .scheme = CHALLENGE_BASIC };
+        const AuthScope scope = { .repo = "r", .actions = "pull" };
         char *got = NULL;
-        assert_ok(auth_answer(NULL, &basic, &cred, "r", true, &got, &e), &e);
+        assert_ok(auth_answer(NULL, &basic, &cred, &scope, true, &got, &e), &e);
         assert_string_equal(got, "Basic dXNlcjpwYXNzIHdvcmQ=");
         free(got);
 
         Credentials none = { 0 };
-        assert_ok(auth_answer(NULL, &basic, &none, "r", true, &got, &e), &e);
+        assert_ok(auth_answer(NULL, &basic, &none, &scope, true, &got, &e), &e);
         assert_null(got);
 
         Challenge bearer = { .scheme = CHALLENGE_BEARER };
         Credentials configured = { .registry_token = token };
-        assert_ok(auth_answer(NULL, &bearer, &configured, "r", true, &got, &e), &e);
+        assert_ok(auth_answer(NULL, &bearer, &configured, &scope, true, &got, &e), &e);
         assert_string_equal(got, "Bearer abc");
         free(got);
 
         /* a token that would add a header is not sent; here no token server is left to ask */
         configured.registry_token = evil;
-        assert_int_equal(auth_answer(NULL, &bearer, &configured, "r", true, &got, &e), -1);
+        assert_int_equal(auth_answer(NULL, &bearer, &configured, &scope, true, &got, &e), -1);
         assert_null(got);
 
         /* a registry under TLS cannot send our password to a server in the open */
         char realm[] = "http://token.example/";
         bearer.realm = realm;
-        assert_int_equal(auth_answer(NULL, &bearer, &cred, "r", true, &got, &e), -1);
+        assert_int_equal(auth_answer(NULL, &bearer, &cred, &scope, true, &got, &e), -1);
         assert_int_equal(e.kind, ERR_NETWORK);
         assert_null(strstr(e.text, password));
 }

@@ -1,6 +1,7 @@
 /* credentials.c - where credentials come from (cli.md 5.4); see auth.h. */
 #include "lib/base/file.h"
 #include "lib/base/json.h"
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
@@ -113,6 +114,17 @@ static bool ask_helper(const char *name, const char *key, Credentials *ret) {
         return credentials_known(ret);
 }
 
+/* podman stores a namespace as "HOST/PART": the longest that the key begins with counts. */
+static bool find_namespace(const json_t *config, const char *key, Credentials *ret) {
+        _cleanup_free_ char *shorter = xstrdup(key);
+        for (char *slash; (slash = strrchr(shorter, '/')) && strchr(shorter, '/') != slash;) {
+                *slash = 0;
+                if (find_auth(config, shorter, ret))
+                        return true;
+        }
+        return false;
+}
+
 static bool find_in(const json_t *config, const char *const *keys, bool helpers, Credentials *ret) {
         for (; *keys; keys++) {
                 const char *helper = json_str(json_object_get(config, "credHelpers"), *keys);
@@ -120,7 +132,8 @@ static bool find_in(const json_t *config, const char *const *keys, bool helpers,
                         helper = json_str(config, "credsStore");
                 if (helpers && !str_is_empty(helper) && ask_helper(helper, *keys, ret))
                         return true;
-                if (find_auth(config, *keys, ret))
+                if (find_auth(config, *keys, ret) ||
+                    (!strstr(*keys, "://") && find_namespace(config, *keys, ret)))
                         return true;
         }
         return false;

@@ -2,7 +2,7 @@
  *
  * The name is set last, so an interrupted pull leaves blobs that the next one finds, never a name
  * with holes.  Attestations are the exception: they come along when they can, and are warned about
- * when not.  How a single object is asked for is session.c. */
+ * when not.  How a single object is asked for is fetch.c. */
 #include "lib/oci/registry.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
@@ -10,8 +10,13 @@
 #include "lib/base/ref.h"
 #include "lib/base/str.h"
 #include "lib/oci/attestation.h"
+#include "lib/oci/fetch.h"
+#include "lib/oci/http.h"
 #include "lib/oci/manifest.h"
+#include "lib/oci/partial.h"
 #include "lib/oci/session.h"
+
+#include <stdatomic.h>
 
 enum { PARALLEL = 4 };
 
@@ -24,9 +29,13 @@ typedef struct Extra {
 typedef struct Pull {
         Cache *cache;
         Session *session;
-        const char *arch;
-        Descriptor *blobs; /* configs and layers that are wanted */
+        const char *arch;  /* NULL: all */
+        Descriptor *blobs; /* configs and layers that are wanted and not there */
         size_t n_blobs, cap_blobs;
+        Digest *seen; /* those, and what is there */
+        size_t n_seen, cap_seen;
+        size_t n_layers;     /* of the wanted images */
+        uint64_t size, news; /* bytes of them; of what is not there */
         Extra *extras;
         size_t n_extras, cap_extras;
         const char *name; /* for messages */
@@ -38,31 +47,37 @@ void registry_cancel(void) {
         http_cancel();
 }
 
-static void want(Pull *p, const Descriptor *d) {
-        for (size_t i = 0; i < p->n_blobs; i++)
-                if (digest_eq(&p->blobs[i].digest, &d->digest))
-                        return;
+/* True when d is not wanted already.  counts: it is part of an image that was asked for. */
+static bool want(Pull *p, const Descriptor *d, bool counts) {
+        for (size_t i = 0; i < p->n_seen; i++)
+                if (digest_eq(&p->seen[i], &d->digest))
+                        return false;
+        *vec_push(p->seen, p->n_seen, p->cap_seen) = d->digest;
+        if (counts && __builtin_add_overflow(p->size, d->size, &p->size))
+                p->size = UINT64_MAX;
         if (!cache_has_blob(p->cache, &d->digest, d->size))
                 *vec_push(p->blobs, p->n_blobs, p->cap_blobs) = *d;
+        return true;
 }
 
 /* A damaged config would pass for a good one by its size; it is small, so it is read. */
-static int want_config(Pull *p, const Descriptor *d, Err *e) {
+static int want_config(Pull *p, const Descriptor *d, bool counts, Err *e) {
         if (d->size > MANIFEST_LIMIT)
                 return err_set(e, ERR_VERIFY, 0, "config %s: larger than %d bytes", d->digest.text,
                                MANIFEST_LIMIT);
         _cleanup_free_ char *text = NULL;
         if (cache_load_blob(p->cache, d, MANIFEST_LIMIT, &text, NULL) < 0)
                 cache_drop_blob(p->cache, &d->digest);
-        want(p, d);
+        want(p, d, counts);
         return 0;
 }
 
-static int want_image(Pull *p, const Manifest *m, bool layers, Err *e) {
-        if (want_config(p, &m->config, e) < 0)
+/* The config alone when the image is for somebody else. */
+static int want_image(Pull *p, const Manifest *m, bool wanted, Err *e) {
+        if (want_config(p, &m->config, wanted, e) < 0)
                 return -1;
-        for (size_t i = 0; layers && i < m->n_layers; i++)
-                want(p, &m->layers[i]);
+        for (size_t i = 0; wanted && i < m->n_layers; i++)
+                p->n_layers += want(p, &m->layers[i], true);
         return 0;
 }
 
@@ -113,12 +128,28 @@ static int fetch_extra(void *ctx, size_t i, Err *e) {
         Pull *p = ctx;
         Err why = ERR_INIT;
         const Extra *x = &p->extras[i];
-        if (session_blob(p->session, p->cache, &x->descriptor, NULL, &why) == 0)
+        if (fetch_blob(p->session, p->cache, &x->descriptor, NULL, &why) == 0)
                 return 0;
         return pass_over(p, x->ours, &why, e);
 }
 
 /* --- the images of an index ----------------------------------------------------------------- */
+
+static bool is_image(const ManifestEntry *entry) {
+        return !str_is_empty(entry->os) && !str_eq(entry->os, "unknown") &&
+               !attestation_is_about(entry, NULL);
+}
+
+/* chosen NULL: all images are. */
+static bool is_wanted(const ManifestEntry *entry, const ManifestEntry *chosen) {
+        return chosen ? entry == chosen : is_image(entry);
+}
+
+/* Of an image that is wanted. */
+static bool is_our_attestation(const Pull *p, const ManifestEntry *entry) {
+        const ManifestEntry *chosen = p->arch ? manifest_choose(p->index, p->arch) : NULL;
+        return attestation_is_about(entry, chosen ? &chosen->descriptor.digest : NULL);
+}
 
 /* Only the wanted platform must be complete: registries keep indexes whose other children are gone.
  */
@@ -127,29 +158,47 @@ static int fetch_child(void *ctx, size_t i, Err *e) {
         const ManifestEntry *entry = &p->index->entries[i];
         const Descriptor *d = &entry->descriptor;
         _cleanup_free_ char *text = NULL;
-        const ManifestEntry *chosen = manifest_choose(p->index, p->arch);
-        Err ignored = ERR_INIT;
+        bool wanted = is_wanted(entry, p->arch ? manifest_choose(p->index, p->arch) : NULL);
+        Err why = ERR_INIT;
+        Descriptor got;
         if (cache_load_blob(p->cache, d, MANIFEST_LIMIT, &text, NULL) == 0)
                 return 0;
-        Descriptor got;
-        if (session_manifest(p->session, p->cache, d->digest.text, d, &got, &text, &ignored) == 0)
-                return 0;
-        if (entry != chosen && attestation_is_about(entry, NULL))
-                return pass_over(p, attestation_is_about(entry, &chosen->descriptor.digest),
-                                 &ignored, e);
-        if (ignored.kind == ERR_NOT_FOUND && entry != chosen) {
+        if (fetch_manifest(p->session, d->digest.text, d, &got, &text, &why) == 0)
+                return cache_put_bytes(p->cache, got.media_type, text, got.size, &got, e);
+        if (!wanted && attestation_is_about(entry, NULL))
+                return pass_over(p, is_our_attestation(p, entry), &why, e);
+        if (why.kind == ERR_NOT_FOUND && !wanted) {
                 log_debug("%s is not in the registry", d->digest.text);
-                err_clear(&ignored);
+                err_clear(&why);
                 return 0;
         }
-        err_move(e, &ignored);
+        err_move(e, &why);
         return -1;
+}
+
+static int want_child(Pull *p, const ManifestEntry *entry, bool wanted, Err *e) {
+        const Descriptor *d = &entry->descriptor;
+        _cleanup_free_ char *text = NULL;
+        _cleanup_manifest_ Manifest m = { 0 };
+        if (cache_load_blob(p->cache, d, MANIFEST_LIMIT, &text, wanted ? e : NULL) < 0 ||
+            manifest_parse(text, d->size, d->digest.text, &m, wanted ? e : NULL) < 0)
+                return wanted ? -1 : 0;
+        if (m.is_index)
+                return wanted ? err_set(e, ERR_VERIFY, 0,
+                                        "%s: an index inside an index is not supported",
+                                        d->digest.text)
+                              : 0;
+        if (!wanted && attestation_is_about(entry, NULL)) {
+                want_attestation(p, &m, is_our_attestation(p, entry));
+                return 0;
+        }
+        return want_image(p, &m, wanted, e);
 }
 
 static int want_index(Pull *p, const char *name, Err *e) {
         const Manifest *index = p->index;
-        const ManifestEntry *chosen = manifest_choose(index, p->arch);
-        if (!chosen) {
+        const ManifestEntry *chosen = p->arch ? manifest_choose(index, p->arch) : NULL;
+        if (p->arch && !chosen) {
                 _cleanup_free_ char *there = manifest_platforms(index);
                 err_set(e, ERR_NOT_FOUND, 0, "index %s does not contain target platforms linux/%s",
                         name, p->arch);
@@ -157,65 +206,75 @@ static int want_index(Pull *p, const char *name, Err *e) {
         }
         if (pool_run(index->n_entries, PARALLEL, fetch_child, p, e) < 0)
                 return -1;
-        for (size_t i = 0; i < index->n_entries; i++) {
-                const Descriptor *d = &index->entries[i].descriptor;
-                _cleanup_free_ char *text = NULL;
-                _cleanup_manifest_ Manifest m = { 0 };
-                bool wanted = &index->entries[i] == chosen;
-                if (cache_load_blob(p->cache, d, MANIFEST_LIMIT, &text, wanted ? e : NULL) < 0 ||
-                    manifest_parse(text, d->size, d->digest.text, &m, wanted ? e : NULL) < 0) {
-                        if (wanted)
-                                return -1;
-                        continue;
-                }
-                if (!wanted && !m.is_index && attestation_is_about(&index->entries[i], NULL)) {
-                        want_attestation(p, &m,
-                                         attestation_is_about(&index->entries[i],
-                                                              &chosen->descriptor.digest));
-                        continue;
-                }
-                if (m.is_index) {
-                        if (wanted)
-                                return err_set(e, ERR_VERIFY, 0,
-                                               "%s: an index inside an index is not supported",
-                                               d->digest.text);
-                        continue;
-                }
-                if (want_image(p, &m, wanted, e) < 0)
+        for (size_t i = 0; i < index->n_entries; i++)
+                if (want_child(p, &index->entries[i], is_wanted(&index->entries[i], chosen), e) < 0)
                         return -1;
-        }
         return 0;
 }
 
 /* --- blobs ---------------------------------------------------------------------------------- */
 
-static int fetch_blob(void *ctx, size_t i, Err *e) {
+static int fetch_one(void *ctx, size_t i, Err *e) {
         Pull *p = ctx;
-        return session_blob(p->session, p->cache, &p->blobs[i], p->progress, e);
+        const Descriptor *d = &p->blobs[i];
+        Progress *progress = progress_item(p->progress, d->digest.text, d->size);
+        int r = fetch_blob(p->session, p->cache, d, progress, e);
+        progress_end(progress);
+        return r;
+}
+
+/* The largest first: begun last it would be alone at the end. */
+static int compare_sizes(const void *a, const void *b) {
+        const Descriptor *x = a, *y = b;
+        if (x->size != y->size)
+                return x->size < y->size ? 1 : -1;
+        return strcmp(x->digest.text, y->digest.text);
 }
 
 static int fetch_blobs(Pull *p, const char *name, Err *e) {
-        uint64_t total = 0;
         for (size_t i = 0; i < p->n_blobs; i++)
-                if (__builtin_add_overflow(total, p->blobs[i].size, &total))
+                if (__builtin_add_overflow(p->news, p->blobs[i].size, &p->news))
                         return err_set(e, ERR_VERIFY, 0, "impossible sizes");
+        if (p->n_blobs)
+                qsort(p->blobs, p->n_blobs, sizeof *p->blobs, compare_sizes);
         _cleanup_free_ char *what = xasprintf("pull %s", name);
-        p->progress = progress_start(what, total);
-        int r = pool_run(p->n_blobs, PARALLEL, fetch_blob, p, e);
+        p->progress = progress_start(what, p->news);
+        int r = pool_run(p->n_blobs, PARALLEL, fetch_one, p, e);
         progress_end(p->progress);
         p->progress = NULL;
         return r < 0 ? -1 : pool_run(p->n_extras, PARALLEL, fetch_extra, p, e);
 }
 
-static int pull(Pull *p, const Ref *ref, Err *e) {
-        const char *object = ref->digest ? ref->digest : ref->tag ? ref->tag : "latest";
-        Descriptor expect = { 0 }, root;
-        _cleanup_free_ char *text = NULL;
-        _cleanup_manifest_ Manifest m = { 0 };
+/* --- pull ----------------------------------------------------------------------------------- */
+
+static const char *object_of(const Ref *ref) {
+        return ref->digest ? ref->digest : ref->tag ? ref->tag : "latest";
+}
+
+/* The root object; the caller frees text. */
+static int fetch_root(Session *s, const Ref *ref, Descriptor *ret, char **text, Err *e) {
+        Descriptor expect = { 0 };
         if (ref->digest)
                 digest_parse(ref->digest, &expect.digest);
-        if (session_manifest(p->session, p->cache, object, ref->digest ? &expect : NULL, &root,
-                             &text, e) < 0 ||
+        return fetch_manifest(s, object_of(ref), ref->digest ? &expect : NULL, ret, text, e);
+}
+
+static void say_pulled(const Pull *p) {
+        _cleanup_free_ char *fetched = NULL;
+        if (p->news == 0)
+                fetched = xstrdup(", all of it was there");
+        else if (p->news < p->size)
+                fetched = xasprintf(", %.1f MB of it new", (double)p->news / 1e6);
+        log_info("pulled %s: %zu layer%s, %.1f MB%s", p->name, p->n_layers,
+                 p->n_layers == 1 ? "" : "s", (double)p->size / 1e6, fetched ? fetched : "");
+}
+
+static int pull(Pull *p, const Ref *ref, Err *e) {
+        Descriptor root;
+        _cleanup_free_ char *text = NULL;
+        _cleanup_manifest_ Manifest m = { 0 };
+        if (fetch_root(p->session, ref, &root, &text, e) < 0 ||
+            cache_put_bytes(p->cache, root.media_type, text, root.size, &root, e) < 0 ||
             manifest_parse(text, root.size, "manifest", &m, e) < 0)
                 return -1;
         p->index = m.is_index ? &m : NULL;
@@ -223,22 +282,43 @@ static int pull(Pull *p, const Ref *ref, Err *e) {
         if (r == 0)
                 r = fetch_blobs(p, ref->text, e);
         p->index = NULL;
-        return r < 0 ? -1 : cache_set_name(p->cache, ref->text, &root, e);
+        if (r < 0 || cache_set_name(p->cache, ref->text, &root, e) < 0)
+                return -1;
+        say_pulled(p);
+        return 0;
 }
 
 int registry_pull(Cache *c, const RegistryOptions *o, const char *ref, const char *arch, Err *e) {
+        static atomic_flag swept = ATOMIC_FLAG_INIT;
         _cleanup_ref_ Ref r = { 0 };
         if (ref_parse(ref, &r, e) < 0)
                 return -1;
+        if (!atomic_flag_test_and_set(&swept))
+                partial_sweep(c);
         _cleanup_fd_ int hold = cache_hold(c, e);
         Pull p = { .cache = c, .arch = arch, .name = r.text };
-        int result = hold < 0 ? -1 : session_new(r.host, r.repo, o, &p.session, e);
+        int result = hold < 0 ? -1 : session_for_reading(r.host, r.repo, o, &p.session, e);
         if (result == 0)
                 result = pull(&p, &r, e);
         if (result < 0)
                 err_wrap(e, "pull %s", r.text);
-        session_free(p.session);
         free(p.blobs);
+        free(p.seen);
         free(p.extras);
         return result;
+}
+
+int registry_fetch(Cache *c, const RegistryOptions *o, const char *ref, const Descriptor *d,
+                   bool is_manifest, Err *e) {
+        _cleanup_ref_ Ref r = { 0 };
+        _cleanup_free_ char *text = NULL;
+        Session *s;
+        Descriptor got;
+        if (ref_parse(ref, &r, e) < 0 || session_for_reading(r.host, r.repo, o, &s, e) < 0)
+                return -1;
+        int result = is_manifest ? fetch_manifest(s, d->digest.text, d, &got, &text, e)
+                                 : fetch_blob(s, c, d, NULL, e);
+        if (result == 0 && is_manifest)
+                result = cache_put_bytes(c, got.media_type, text, got.size, &got, e);
+        return result < 0 ? err_wrap(e, "fetch %s", r.text) : 0;
 }

@@ -1,127 +1,283 @@
-/* session.c - see session.h.  A retry starts the object anew with a fresh sink: what a failed
- * attempt wrote is thrown away, so a blob is never put together from two answers. */
+/* session.c - see session.h.
+ *
+ * The tables below are the only state of the process beside the log's form.  What is in them was
+ * learned from servers and is good for as long as the process runs: a host's scheme, its open
+ * connections, the token of a repository. */
 #include "lib/oci/session.h"
 #include "lib/base/json.h"
+#include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/base/str.h"
 #include "lib/oci/auth.h"
 #include "lib/oci/endpoint.h"
+#include "lib/oci/host.h"
 #include "lib/oci/manifest.h"
+#include "lib/oci/retry.h"
 
 #include <pthread.h>
-#include <time.h>
 
-#define ACCEPT \
-        MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST
-
-enum { ATTEMPTS = 3, PROBE_MS = 5000, MAX_WAIT = 60 };
+enum { PLAIN_AFTER_MS = 300 };
 
 struct Session {
-        HttpClient *http;
+        Host *host;
         Endpoint at;
+        char *key;
+        AuthScope scope;
+        char *from;
+        bool mirrored;
         pthread_mutex_t lock;
-        const char *scheme;  /* NULL until the first answer; then it does not change */
         char *authorization; /* NULL: none needed so far */
         unsigned generation; /* of authorization */
         bool credentials_read, credentials_there;
         Credentials credentials;
+        Session *next;
 };
 
-int session_new(const char *host, const char *repo, const RegistryOptions *o, Session **ret,
-                Err *e) {
-        Session *s = xcalloc(1, sizeof *s);
-        pthread_mutex_init(&s->lock, NULL);
-        if (endpoint_find(host, repo, o ? o->mirrors : NULL, &s->at, e) < 0 ||
-            http_client_new(o ? o->cert_files : NULL, &s->http, e) < 0) {
-                session_free(s);
-                return -1;
-        }
-        if (!s->at.try_http || !s->at.try_https)
-                s->scheme = s->at.try_https ? "https" : "http";
-        *ret = s;
-        return 0;
-}
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static Session *sessions;
 
-void session_free(Session *s) {
+/* --- table ---------------------------------------------------------------------------------- */
+
+static void session_free(Session *s) {
         if (!s)
                 return;
-        http_client_free(s->http);
         endpoint_done(&s->at);
         credentials_done(&s->credentials);
         pthread_mutex_destroy(&s->lock);
         free(s->authorization);
+        free(s->from);
+        free(s->key);
         free(s);
 }
 
-/* --- one object, several attempts ----------------------------------------------------------- */
+static Session *find(const char *key, const Host *host) {
+        for (Session *s = sessions; s; s = s->next)
+                if (s->host == host && str_eq(s->key, key))
+                        return s;
+        return NULL;
+}
 
-/* What is asked for; the target's sink is made anew for each attempt. */
-typedef struct Want {
-        const char *kind; /* "manifests", "blobs" */
-        const char *object;
-        const char *accept;
-        Cache *cache;
-        const Descriptor *blob; /* NULL: keep the body in memory */
-        Progress *progress;
-} Want;
-
-static int send_once(Session *s, const Want *w, const char *scheme, const char *authorization,
-                     bool probe, HttpResponse *ret, Err *e) {
-        _cleanup_free_ char *url = xasprintf("%s://%s/v2/%s/%s/%s", scheme, s->at.host, s->at.repo,
-                                             w->kind, w->object);
-        _cleanup_sink_ Sink *sink = NULL;
-        if (w->blob && cache_blob_sink(w->cache, w->blob, NULL, &sink, e) < 0)
+/* Takes at. */
+static int get(Endpoint *at, bool mirrored, const char *from, const char *actions,
+               const RegistryOptions *o, Session **ret, Err *e) {
+        Host *host = NULL;
+        pthread_mutex_lock(&table_lock);
+        if (host_get(at, o ? o->cert_files : NULL, &host, e) < 0) {
+                pthread_mutex_unlock(&table_lock);
+                endpoint_done(at);
                 return -1;
-        HttpRequest request = {
-                .url = url,
-                .accept = w->accept,
-                .authorization = authorization,
-                .direct = s->at.loopback,
-                .connect_timeout_ms = probe ? PROBE_MS : 0,
-                .sink = sink,
-                .limit = MANIFEST_LIMIT,
-                .progress = w->progress,
+        }
+        _cleanup_free_ char *key = xasprintf("%s %s %s", at->repo, actions, from ? from : "");
+        Session *s = find(key, host);
+        if (s) {
+                endpoint_done(at);
+        } else {
+                s = xcalloc(1, sizeof *s);
+                pthread_mutex_init(&s->lock, NULL);
+                s->host = host;
+                s->at = *at;
+                s->key = take(key);
+                s->mirrored = mirrored;
+                s->from = from ? xstrdup(from) : NULL;
+                s->scope = (AuthScope){ .repo = s->at.repo, .actions = actions, .from = s->from };
+                s->next = sessions;
+                sessions = s;
+        }
+        pthread_mutex_unlock(&table_lock);
+        *ret = s;
+        return 0;
+}
+
+int session_for_reading(const char *host, const char *repo, const RegistryOptions *o, Session **ret,
+                        Err *e) {
+        Endpoint origin, at;
+        if (endpoint_find(host, repo, o ? o->mirrors : NULL, &at, e) < 0)
+                return -1;
+        bool mirrored = endpoint_find(host, repo, NULL, &origin, NULL) == 0 &&
+                        (!str_eq(origin.host, at.host) || !str_eq(origin.repo, at.repo));
+        endpoint_done(&origin);
+        return get(&at, mirrored, NULL, "pull", o, ret, e);
+}
+
+int session_for_writing(const char *host, const char *repo, const char *from,
+                        const RegistryOptions *o, Session **ret, Err *e) {
+        Endpoint at;
+        if (endpoint_find(host, repo, NULL, &at, e) < 0)
+                return -1;
+        return get(&at, false, from, "pull,push", o, ret, e);
+}
+
+void session_end_all(void) {
+        pthread_mutex_lock(&table_lock);
+        for (Session *s = sessions, *next; s; s = next) {
+                next = s->next;
+                session_free(s);
+        }
+        sessions = NULL;
+        host_end_all();
+        pthread_mutex_unlock(&table_lock);
+}
+
+int session_enter(Session *s, uint64_t size, Err *e) {
+        return host_enter(s->host, size, e);
+}
+
+void session_leave(Session *s) {
+        host_leave(s->host);
+}
+
+/* --- messages ------------------------------------------------------------------------------- */
+
+static const char *status_text(long status) {
+        static const struct {
+                long status;
+                const char *text;
+        } table[] = {
+                { 400, "Bad Request" },        { 401, "Unauthorized" },
+                { 403, "Forbidden" },          { 404, "Not Found" },
+                { 405, "Method Not Allowed" }, { 408, "Request Timeout" },
+                { 413, "Content Too Large" },  { 416, "Range Not Satisfiable" },
+                { 429, "Too Many Requests" },  { 500, "Internal Server Error" },
+                { 502, "Bad Gateway" },        { 503, "Service Unavailable" },
+                { 504, "Gateway Timeout" },
         };
-        if (http_send(s->http, &request, ret, e) < 0)
-                return -1;
-        return sink && ret->status == 200 ? sink_finish(sink, e) : 0;
-}
-
-/* Before the scheme is known https is tried, and http only when the other side does not speak TLS:
- * a bad certificate is an error, not a reason to go on in the open. */
-static int send_some_scheme(Session *s, const Want *w, const char *authorization, HttpResponse *ret,
-                            Err *e) {
-        pthread_mutex_lock(&s->lock);
-        const char *scheme = s->scheme;
-        pthread_mutex_unlock(&s->lock);
-        if (scheme)
-                return send_once(s, w, scheme, authorization, false, ret, e);
-        scheme = "https";
-        int r = send_once(s, w, scheme, authorization, true, ret, e);
-        if (r < 0 && ret->no_tls) {
-                scheme = "http";
-                http_response_done(ret);
-                r = send_once(s, w, scheme, authorization, false, ret, e);
-        }
-        if (r == 0) {
-                pthread_mutex_lock(&s->lock);
-                s->scheme = scheme;
-                pthread_mutex_unlock(&s->lock);
-        }
-        return r;
-}
-
-static bool is_passing(long status) {
-        static const long table[] = { 408, 429, 499, 500, 502, 503, 504, 522 };
         for (size_t i = 0; i < ARRAY_LEN(table); i++)
-                if (status == table[i])
-                        return true;
-        return false;
+                if (status == table[i].status)
+                        return table[i].text;
+        return "unexpected status";
 }
 
-static void wait_seconds(uint64_t seconds) {
-        for (uint64_t i = 0; i < seconds * 20 && !http_cancelled(); i++)
-                nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+static void hint_failure(const Session *s, const HttpResponse *r, Err *e) {
+        if (s->mirrored)
+                err_hint(e,
+                         "there is no way round a mirror: --mirror and LINUXKIT_MIRROR say which "
+                         "one is asked");
+        else if (r && r->refused)
+                err_hint(e, "nobody listens at %s: is that the right port, and is the registry up?",
+                         s->at.host);
+        else if (r && r->unknown)
+                err_hint(e, "check the registry's name, the network and the proxy settings; "
+                            "--mirror names another place to ask");
+        else if (r && r->transient)
+                err_hint(e, "it may pass; LINUXKIT_HTTP_TIMEOUT=SECONDS waits longer than %u s",
+                         http_timeout_seconds());
+}
+
+int session_blame(const Session *s, const HttpResponse *response, Err *e) {
+        if (!e || e->kind == ERR_CANCELLED || e->kind == ERR_IO)
+                return -1;
+        if (s->mirrored) {
+                Err told = ERR_INIT;
+                err_set(&told, e->kind, 0, "%s (mirror %s://%s)", e->text,
+                        host_scheme_text(s->host), s->at.host);
+                if (e->hint)
+                        err_hint(&told, "%s", e->hint);
+                err_move(e, &told);
+        }
+        if (e->kind != ERR_VERIFY)
+                hint_failure(s, response, e);
+        return -1;
+}
+
+/* OCI distribution spec, "Error Codes" */
+int session_refuse(Session *s, const char *what, const HttpResponse *response, Err *e) {
+        _cleanup_json_ json_t *j = NULL;
+        const char *message = NULL;
+        if (response->body.len &&
+            json_parse(response->body.data, response->body.len, "answer", &j, NULL) == 0)
+                message = json_str(json_array_get(json_object_get(j, "errors"), 0), "message");
+        err_set(e, response->status == 404 ? ERR_NOT_FOUND : ERR_NETWORK, 0, "%s%s%ld %s%s%.300s",
+                what ? what : "", what ? ": " : "", response->status, status_text(response->status),
+                message ? ": " : "", message ? message : "");
+        if (response->retry_after > RETRY_MAX_WAIT)
+                err_hint(e, "%s asks for a pause of %llu s", s->at.host,
+                         (unsigned long long)response->retry_after);
+        else if (response->status == 401 || response->status == 403)
+                err_hint(e,
+                         s->credentials_there ? "the credentials for %s were refused"
+                                              : "no credentials for %s; \"docker login\" or "
+                                                "\"skopeo login\" stores some",
+                         s->at.host);
+        else if (response->status == 413)
+                err_hint(e, "%s, or a proxy before it, limits the size of uploads", s->at.host);
+        else if (response->status == 429)
+                err_hint(e, "%s limits how often it is asked; logging in or a mirror helps",
+                         s->at.host);
+        else if (response->status >= 500)
+                err_hint(e, "the fault is in %s; it may pass", s->at.host);
+        return session_blame(s, NULL, e);
+}
+
+/* --- one attempt ---------------------------------------------------------------------------- */
+
+char *session_url(const Session *s, const char *path) {
+        return xasprintf("%s://%s/v2/%s/%s", host_scheme_text(s->host), s->at.host, s->at.repo,
+                         path);
+}
+
+static char *make_url(const Session *s, const SessionRequest *r, const char *scheme) {
+        if (r->url)
+                return xstrdup(r->url);
+        return xasprintf("%s://%s/v2/%s/%s", scheme, s->at.host, s->at.repo, r->path);
+}
+
+/* The Authorization header is for this registry alone, wherever an upload is to go. */
+static bool is_ours(const Session *s, const char *url, const char *scheme) {
+        _cleanup_free_ char *origin = xasprintf("%s://%s/", scheme, s->at.host);
+        return str_has_prefix(url, origin);
+}
+
+static HttpRequest make_request(const Session *s, const SessionRequest *r, const char *url,
+                                const char *authorization) {
+        return (HttpRequest){
+                .method = r->method,
+                .url = url,
+                .accept = r->accept,
+                .authorization = authorization,
+                .content_type = r->content_type,
+                .upload = r->upload,
+                .direct = s->at.loopback,
+                .range_from = r->range_from,
+                .receiver = r->receiver,
+                .limit = MANIFEST_LIMIT,
+                .progress = r->progress,
+        };
+}
+
+/* The first word to a host that may be plain: both ways are tried.  What cannot be asked twice is
+ * only looked at. */
+static int find_scheme(Session *s, const SessionRequest *r, HttpResponse *ret, Err *e) {
+        bool repeatable = !r->receiver && !r->upload && r->method <= HTTP_HEAD;
+        _cleanup_free_ char *tls = make_url(s, r, "https"), *plain = make_url(s, r, "http");
+        HttpRequest first = make_request(s, r, tls, NULL);
+        if (!repeatable) {
+                first.method = HTTP_HEAD;
+                first.upload = NULL;
+                first.receiver = NULL;
+        }
+        HttpRequest second = first;
+        second.url = plain;
+        int winner = http_race(host_client(s->host), &first, &second, PLAIN_AFTER_MS, ret, e);
+        if (winner < 0)
+                return -1;
+        host_set_scheme(s->host, winner == 0 ? "https" : "http");
+        return repeatable ? 1 : 0;
+}
+
+static int send_once(Session *s, const SessionRequest *r, const char *authorization,
+                     HttpResponse *ret, Err *e) {
+        const char *scheme = host_begin_scheme(s->host);
+        if (!scheme) {
+                int done = find_scheme(s, r, ret, e);
+                host_end_scheme(s->host);
+                if (done != 0)
+                        return done < 0 ? -1 : 0;
+                http_response_done(ret);
+                scheme = host_scheme_text(s->host);
+        }
+        _cleanup_free_ char *url = make_url(s, r, scheme);
+        HttpRequest request =
+                make_request(s, r, url, is_ours(s, url, scheme) ? authorization : NULL);
+        return http_send(host_client(s->host), &request, ret, e);
 }
 
 /* The caller's lock is held. 1: there is something new to send. */
@@ -136,8 +292,8 @@ static int renew_locked(Session *s, const HttpResponse *response, Err *e) {
         Challenge challenge;
         challenge_parse(response->challenges, &challenge);
         char *fresh = NULL;
-        int r = auth_answer(s->http, &challenge, &s->credentials, s->at.repo,
-                            str_eq(s->scheme, "https"), &fresh, e);
+        int r = auth_answer(host_client(s->host), &challenge, &s->credentials, &s->scope,
+                            str_eq(host_scheme_text(s->host), "https"), &fresh, e);
         challenge_done(&challenge);
         if (r < 0)
                 return -1;
@@ -160,52 +316,8 @@ static int renew(Session *s, unsigned generation, const HttpResponse *response, 
         return r;
 }
 
-static const char *status_text(long status) {
-        static const struct {
-                long status;
-                const char *text;
-        } table[] = {
-                { 400, "Bad Request" },
-                { 401, "Unauthorized" },
-                { 403, "Forbidden" },
-                { 404, "Not Found" },
-                { 408, "Request Timeout" },
-                { 429, "Too Many Requests" },
-                { 500, "Internal Server Error" },
-                { 502, "Bad Gateway" },
-                { 503, "Service Unavailable" },
-                { 504, "Gateway Timeout" },
-        };
-        for (size_t i = 0; i < ARRAY_LEN(table); i++)
-                if (status == table[i].status)
-                        return table[i].text;
-        return "unexpected status";
-}
-
-/* With the registry's own words when it has some (OCI distribution spec, "Error Codes"). */
-static int refuse(Session *s, const Want *w, const HttpResponse *response, Err *e) {
-        _cleanup_json_ json_t *j = NULL;
-        const char *message = NULL;
-        if (response->body.len &&
-            json_parse(response->body.data, response->body.len, "answer", &j, NULL) == 0)
-                message = json_str(json_array_get(json_object_get(j, "errors"), 0), "message");
-        err_set(e, response->status == 404 ? ERR_NOT_FOUND : ERR_NETWORK, 0, "%s%s%ld %s%s%.300s",
-                w->blob ? w->object : "", w->blob ? ": " : "", response->status,
-                status_text(response->status), message ? ": " : "", message ? message : "");
-        if (response->status == 401 || response->status == 403)
-                err_hint(e,
-                         s->credentials_there ? "the credentials for %s were refused"
-                                              : "no credentials for %s; \"docker login\" or "
-                                                "\"skopeo login\" stores some",
-                         s->at.host);
-        return -1;
-}
-
-static int fetch(Session *s, const Want *w, HttpResponse *ret, Err *e) {
-        static const unsigned delay[ATTEMPTS] = { 0, 1, 3 };
-        uint64_t pause = 0;
-        for (unsigned attempt = 0, renewed = 0;;) {
-                wait_seconds(MIN(pause, (uint64_t)MAX_WAIT));
+int session_try(Session *s, const SessionRequest *r, HttpResponse *ret, Err *e) {
+        for (unsigned renewed = 0;; renewed++) {
                 pthread_mutex_lock(&s->lock);
                 unsigned generation = s->generation;
                 _cleanup_free_ char *authorization =
@@ -213,81 +325,32 @@ static int fetch(Session *s, const Want *w, HttpResponse *ret, Err *e) {
                 pthread_mutex_unlock(&s->lock);
 
                 http_response_done(ret);
-                int r = send_some_scheme(s, w, authorization, ret, e);
-                if (r == 0 && ret->status == 200)
-                        return 0;
-                pause = 0;
-                if (r == 0 && ret->status == 401 && renewed < 2) {
-                        renewed++;
-                        int fresh = renew(s, generation, ret, e);
-                        if (fresh < 0)
-                                return -1;
-                        if (fresh > 0)
-                                continue;
+                if (send_once(s, r, authorization, ret, e) < 0) {
+                        /* a host that was there a moment ago may be there again in a moment */
+                        ret->transient |= ret->refused && host_has_answered(s->host);
+                        return -1;
                 }
-                bool again = r < 0 ? ret->transient : is_passing(ret->status);
-                if (!again || ++attempt >= ATTEMPTS)
-                        return r < 0 ? -1 : refuse(s, w, ret, e);
-                pause = MAX((uint64_t)delay[attempt], ret->retry_after);
-                log_debug("%s %s: trying again in %llu s", s->at.host, w->object,
-                          (unsigned long long)pause);
+                host_note_answer(s->host);
+                if (ret->status != 401 || !ret->challenges || renewed == 2)
+                        return 0;
+                int fresh = renew(s, generation, ret, e);
+                if (fresh <= 0)
+                        return fresh;
         }
 }
 
-/* --- objects -------------------------------------------------------------------------------- */
-
-/* Stored media types lead every reader that comes later, so the object's own word counts most. */
-static const char *media_type_of(const Manifest *m, const HttpResponse *response) {
-        static const char *const known[] = { MEDIA_OCI_INDEX, MEDIA_OCI_MANIFEST, MEDIA_DOCKER_LIST,
-                                             MEDIA_DOCKER_MANIFEST };
-        const char *own = json_str(m->json, "mediaType");
-        const char *said[] = { own, response->content_type };
-        for (size_t i = 0; i < ARRAY_LEN(said); i++)
-                for (size_t k = 0; k < ARRAY_LEN(known); k++)
-                        if (str_eq(said[i], known[k]) && m->is_index == (k % 2 == 0))
-                                return known[k];
-        return m->is_index ? MEDIA_OCI_INDEX : MEDIA_OCI_MANIFEST;
-}
-
-static int check_digest(const HttpResponse *response, const Descriptor *expect, Err *e) {
-        Digest got, said;
-        hash_bytes(response->body.data, response->body.len, &got);
-        if (expect && !digest_eq(&got, &expect->digest))
-                return err_set(e, ERR_VERIFY, 0, "manifest %s: the content has digest %s",
-                               expect->digest.text, got.text);
-        if (expect && expect->size && expect->size != response->body.len)
-                return err_set(e, ERR_VERIFY, 0, "manifest %s: %zu bytes instead of %llu", got.text,
-                               response->body.len, (unsigned long long)expect->size);
-        if (response->content_digest && digest_parse(response->content_digest, &said) &&
-            !digest_eq(&got, &said))
-                return err_set(e, ERR_VERIFY, 0, "manifest %s: the content has digest %s",
-                               said.text, got.text);
-        return 0;
-}
-
-int session_manifest(Session *s, Cache *c, const char *object, const Descriptor *expect,
-                     Descriptor *ret, char **ret_text, Err *e) {
-        const Want w = { .kind = "manifests", .object = object, .accept = ACCEPT };
-        _cleanup_response_ HttpResponse response = { 0 };
-        _cleanup_manifest_ Manifest m = { 0 };
-        if (fetch(s, &w, &response, e) < 0)
-                return -1;
-        buf_adds(&response.body, ""); /* an empty answer is a text, too */
-        if (check_digest(&response, expect, e) < 0 ||
-            manifest_parse(response.body.data, response.body.len, "manifest", &m, e) < 0 ||
-            cache_put_bytes(c, media_type_of(&m, &response), response.body.data, response.body.len,
-                            ret, e) < 0)
-                return -1;
-        *ret_text = buf_steal(&response.body);
-        return 0;
-}
-
-int session_blob(Session *s, Cache *c, const Descriptor *d, Progress *progress, Err *e) {
-        const Want w = { .kind = "blobs",
-                         .object = d->digest.text,
-                         .cache = c,
-                         .blob = d,
-                         .progress = progress };
-        _cleanup_response_ HttpResponse response = { 0 };
-        return fetch(s, &w, &response, e);
+int session_ask(Session *s, const SessionRequest *r, HttpResponse *ret, Err *e) {
+        for (Retry retry = { 0 };;) {
+                int result = session_try(s, r, ret, e);
+                bool again = result < 0 ? ret->transient : retry_status(ret->status);
+                if (!again || !retry_again(&retry, false, ret->retry_after, 0)) {
+                        if (result == 0)
+                                return 0;
+                        if (r->what)
+                                err_wrap(e, "%s", r->what);
+                        return session_blame(s, ret, e);
+                }
+                log_debug("%s %s: tried again", s->at.host, r->what ? r->what : r->path);
+                err_clear(e);
+        }
 }
