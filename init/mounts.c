@@ -92,10 +92,18 @@ static const TableMount more_mounts[] = {
         { "binfmt_misc", "/proc/sys/fs/binfmt_misc", "binfmt_misc", SAFE, NULL, true },
 };
 
+/* Busy is what stands there already: /dev comes from the kernel (DEVTMPFS_MOUNT) or from the stub
+ * of a disk, with other flags than ours. */
+static int mount_one(const TableMount *t) {
+        int r = mount(t->source, t->target, t->type, t->flags, t->data);
+        if (r < 0 && errno == EBUSY)
+                r = mount(t->source, t->target, t->type, t->flags | MS_REMOUNT, t->data);
+        return r;
+}
+
 static void mount_table(const TableMount *t, size_t n) {
         for (size_t i = 0; i < n; i++)
-                if (mount(t[i].source, t[i].target, t[i].type, t[i].flags, t[i].data) < 0 &&
-                    !t[i].silent)
+                if (mount_one(&t[i]) < 0 && !t[i].silent)
                         log_init("mount %s on %s: %s", t[i].source, t[i].target, strerror(errno));
 }
 

@@ -2,7 +2,7 @@
 # tools/install-deps and tools/sysroot), NAME_MUSL (needs nothing but a C library, so musl will do).
 # pkg/NAME/build.yml takes them from build/target/ARCH/NAME.
 
-PROGRAMS := init sysctl rngd dhcpcd getty
+PROGRAMS := init sysctl rngd dhcpcd getty stub
 
 program_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)/*.c))
 
@@ -15,6 +15,10 @@ rngd_SRC    := $(call program_sources,pkg/rngd)
 rngd_MUSL   := yes
 dhcpcd_SRC  := $(call program_sources,pkg/dhcpcd)
 dhcpcd_MUSL := yes
+
+# first process of the small initramfs of disks and ISO images (pkg/bootloader)
+stub_SRC  := $(call program_sources,pkg/bootloader)
+stub_MUSL := yes
 
 # getty: crypt(3) of libxcrypt, so that every kind of hash that a host makes works
 getty_SRC  := $(call program_sources,pkg/getty)

@@ -30,12 +30,16 @@ static const Flag qemu_flags[] = {
           "architecture of the machine (default: this machine's)", machine_choices },
         { "device", 0, FLAG_LIST, "DEVICE", NULL, "QEMU device to add", NULL },
         { "fw", 0, FLAG_STRING, "FILE", NULL, "UEFI firmware to use with --uefi", NULL },
+        { "fw-vars", 0, FLAG_STRING, "FILE", NULL,
+          "UEFI variables to start with; the machine gets a copy in its state directory", NULL },
         { "gui", 0, FLAG_BOOL, NULL, NULL, "open a window instead of the serial console", NULL },
         { "iso", 0, FLAG_BOOL, NULL, NULL, "PATH is an ISO image", NULL },
         { "kernel", 0, FLAG_BOOL, NULL, NULL,
           "PATH is the prefix of PATH-kernel, PATH-initrd.img and PATH-cmdline", NULL },
         { "squashfs", 0, FLAG_BOOL, NULL, NULL,
           "PATH is the prefix of PATH-kernel, PATH-squashfs.img and PATH-cmdline", NULL },
+        { "erofs", 0, FLAG_BOOL, NULL, NULL,
+          "PATH is the prefix of PATH-kernel, PATH-erofs.img and PATH-cmdline", NULL },
         { "networking", 0, FLAG_STRING, "MODE", "user",
           "user, tap,INTERFACE, bridge,BRIDGE or none", NULL },
         { "publish", 0, FLAG_LIST, "PORT", NULL,
@@ -44,7 +48,8 @@ static const Flag qemu_flags[] = {
           NULL },
         { "state", 0, FLAG_STRING, "DIR", NULL,
           "directory for what the machine leaves behind (default PATH-state)", NULL },
-        { "uefi", 0, FLAG_BOOL, NULL, NULL, "boot through UEFI firmware", NULL },
+        { "uefi", 0, FLAG_BOOL, NULL, NULL,
+          "boot through UEFI firmware; implied by a disk or ISO image that needs it", NULL },
         { "usb", 0, FLAG_BOOL, NULL, NULL, "add a USB controller", NULL },
         { 0 },
 };
@@ -84,7 +89,9 @@ static int run_qemu(Context *c, Err *e) {
         o.accel = args_string(a, "accel");
         o.arch = args_string(a, "arch");
         o.devices = args_list(a, "device", NULL);
+        o.erofs = args_bool(a, "erofs");
         o.firmware = args_string(a, "fw");
+        o.firmware_vars = args_string(a, "fw-vars");
         o.gui = args_bool(a, "gui");
         o.iso = args_bool(a, "iso");
         o.kernel = args_bool(a, "kernel");

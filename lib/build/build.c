@@ -10,6 +10,7 @@
 #include "lib/build/format.h"
 #include "lib/build/packages.h"
 #include "lib/build/parts.h"
+#include "lib/disk/authenticode.h"
 #include "lib/oci/engine.h"
 #include "lib/rootfs/assemble.h"
 #include "lib/rootfs/sizereport.h"
@@ -114,10 +115,21 @@ static int read_root(const char *text, RootKind *ret, Err *e) {
         return 0;
 }
 
-static int check_signing(const BuildOptions *o, Err *e) {
-        if (!o->secureboot_key == !o->secureboot_cert)
+/* Before anything is fetched, and not for nothing: who asks for a signature must get one. */
+static int check_signing(const Plan *p, Err *e) {
+        const BuildOptions *o = p->o;
+        _cleanup_signing_key_ SigningKey *key = NULL;
+        if (!o->secureboot_key != !o->secureboot_cert)
+                return err_set(e, ERR_USAGE, 0,
+                               "--secureboot-key and --secureboot-cert go together");
+        if (!o->secureboot_key)
                 return 0;
-        return err_set(e, ERR_USAGE, 0, "--secureboot-key and --secureboot-cert go together");
+        for (size_t i = 0; i < p->n_formats; i++) {
+                Boot boot = format_boot(p->formats[i], p->arch);
+                if (boot == BOOT_EFI || boot == BOOT_HYBRID)
+                        return signing_key_load(o->secureboot_key, o->secureboot_cert, &key, e);
+        }
+        return err_set(e, ERR_USAGE, 0, "--secureboot-key: UEFI starts none of these formats");
 }
 
 static char *default_name(const BuildOptions *o) {
@@ -151,8 +163,7 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
         if (o->bundle && o->pull)
                 return err_set(e, ERR_USAGE, 0, "cannot use --bundle and --pull together");
         if (check_output(p, e) < 0 || read_size(o->size, &p->size, e) < 0 ||
-            read_root(o->disk_root, &p->root, e) < 0 || check_signing(o, e) < 0 ||
-            read_epoch(&p->mtime, e) < 0)
+            read_root(o->disk_root, &p->root, e) < 0 || read_epoch(&p->mtime, e) < 0)
                 return -1;
         struct stat st;
         if (o->dir && stat(o->dir, &st) < 0)
@@ -165,7 +176,7 @@ static int plan_make(const BuildOptions *o, Plan *p, Err *e) {
         if (o->arch && !arch)
                 return err_set(e, ERR_USAGE, 0, "unknown arch \"%s\"", o->arch);
         p->arch = xstrdup(arch ? arch->go : arch_host());
-        if (format_check(p->formats, p->n_formats, p->arch, e) < 0)
+        if (format_check(p->formats, p->n_formats, p->arch, e) < 0 || check_signing(p, e) < 0)
                 return -1;
         p->sbom = o->no_sbom ? NULL : xstrdup(o->sbom_output ? o->sbom_output : "sbom.spdx.json");
         return 0;

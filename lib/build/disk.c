@@ -36,13 +36,15 @@ static void disk_done(Disk *d) {
         extents_free(d->all);
 }
 
-/* root= for the second partition: GPT by its GUID, DOS by the disk's signature and number. */
+/* root= for the second partition: GPT by its GUID, DOS by the disk's signature and number.  A
+ * kernel that mounts it by itself does not wait for USB, SD cards and NVMe unless it is told to. */
 static char *root_argument(const Disk *d) {
         char text[UUID_TEXT];
         Uuid u = uuid_derive("root partition", &d->id);
         uuid_text(&u, text);
-        return d->boot.boot == BOOT_BIOS ? xasprintf("PARTUUID=%08x-02", parts_signature(&d->id))
-                                         : xasprintf("PARTUUID=%s", text);
+        return d->boot.boot == BOOT_BIOS
+                       ? xasprintf("PARTUUID=%08x-02 rootwait", parts_signature(&d->id))
+                       : xasprintf("PARTUUID=%s rootwait", text);
 }
 
 static int gather(Disk *d, Err *e) {
@@ -51,7 +53,7 @@ static int gather(Disk *d, Err *e) {
         d->boot.boot = format_boot(d->format, d->job->arch);
         d->boot.arch = d->job->arch;
         d->boot.mtime = d->job->mtime;
-        if (parts_kernel(p, &d->boot.kernel, e) < 0)
+        if (parts_bootable_kernel(p, &d->boot.kernel, e) < 0)
                 return -1;
         if (kind == ROOT_INITRD ? parts_initrd(p, &d->boot.initrd, e) < 0
                                 : parts_stub(p, STUB_PARTITION, kind, &d->boot.initrd, e) < 0 ||

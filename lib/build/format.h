@@ -26,7 +26,7 @@ typedef enum Wrap {
         WRAP_GCP
 } Wrap;
 
-enum { FORMAT_FILES = 3 };
+enum { FORMAT_FILES = 4 };
 
 typedef struct Format {
         const char *name, *help;

@@ -45,7 +45,7 @@ static int gather(Iso *i, Err *e) {
         i->boot = (BootVolume){ .boot = format_boot(i->format, i->job->arch),
                                 .arch = i->job->arch,
                                 .mtime = i->job->mtime };
-        if (parts_kernel(p, &i->boot.kernel, e) < 0)
+        if (parts_bootable_kernel(p, &i->boot.kernel, e) < 0)
                 return -1;
         if (kind == ROOT_INITRD) {
                 if (parts_initrd(p, &i->boot.initrd, e) < 0)

@@ -7,6 +7,7 @@
 #include "lib/base/str.h"
 #include "lib/base/uuid.h"
 #include "lib/build/bootfiles.h"
+#include "lib/disk/uki.h"
 #include "lib/fs/cpio.h"
 #include "lib/fs/erofs.h"
 #include "lib/fs/gzip.h"
@@ -131,6 +132,10 @@ int parts_kernel(Parts *p, const Extents **ret, Err *e) {
         }
         *ret = p->kernel;
         return 0;
+}
+
+int parts_bootable_kernel(Parts *p, const Extents **ret, Err *e) {
+        return parts_kernel(p, ret, e) < 0 ? -1 : uki_check_kernel(*ret, p->job->arch, e);
 }
 
 /* --- the root file system ------------------------------------------------------------------- */
@@ -279,8 +284,11 @@ static int make_stub(Parts *p, StubRoot where, RootKind fs, Extents *out, bool *
         Content program = { 0 };
         if (stub_needed(p->job->tree, &o, needed, e) < 0)
                 return -1;
-        if (!*needed)
+        add_microcode(p, out);
+        if (!*needed) {
+                *needed = extents_size(out) > 0;
                 return 0;
+        }
         if (where == STUB_FILE) {
                 o.name = arena_strdup(extents_arena(out), name);
                 if (parts_image(p, fs, &o.image, e) < 0)
@@ -288,7 +296,6 @@ static int make_stub(Parts *p, StubRoot where, RootKind fs, Extents *out, bool *
         }
         if (parts_boot_file(p, "stub", &program, e) < 0)
                 return -1;
-        add_microcode(p, out);
         return stub_initrd(p->job->tree, &program, &o, out, needed, e);
 }
 

@@ -41,6 +41,8 @@ int parts_cmdline_root(Parts *p, const char *root, char **ret, Err *e);
 /* boot/kernel, on arm64 without compression, as its firmware wants it; ERR_USAGE when there is
  * none. */
 int parts_kernel(Parts *p, const Extents **ret, Err *e);
+/* The same, and firmware can start it: a bzImage or Image for this architecture (else ERR_SPEC). */
+int parts_bootable_kernel(Parts *p, const Extents **ret, Err *e);
 
 /* The tree without boot/... as a file system image. */
 int parts_image(Parts *p, RootKind fs, const Extents **ret, Err *e);

@@ -42,13 +42,28 @@ int write_kernel_initrd(FormatJob *job, const Format *f, Err *e) {
 
 /* --- kernel and an image -------------------------------------------------------------------- */
 
+/* What a kernel whose drivers are modules needs beside the image; the reference has no such file,
+ * so it is for architectures that have a stub only. */
+static int write_stub(FormatJob *job, const Format *f, const char *suffix, Err *e) {
+        const Extents *stub = NULL;
+        if (str_eq(job->arch, "amd64") || str_eq(job->arch, "arm64")) {
+                if (parts_stub(job->parts, STUB_PARTITION, f->image, &stub, e) < 0)
+                        return -1;
+        }
+        if (stub)
+                return job_write(job, suffix, stub, e);
+        job_leave_out(job, suffix);
+        return 0;
+}
+
 int write_kernel_image(FormatJob *job, const Format *f, Err *e) {
         const Extents *image = NULL;
         if (parts_image(job->parts, f->image, &image, e) < 0 ||
             write_part(job, "boot/kernel", f->files[0], e) < 0 ||
-            job_write(job, f->files[1], image, e) < 0)
+            job_write(job, f->files[1], image, e) < 0 ||
+            write_part(job, "boot/cmdline", f->files[2], e) < 0)
                 return -1;
-        return write_part(job, "boot/cmdline", f->files[2], e);
+        return write_stub(job, f, f->files[3], e);
 }
 
 /* The tree itself, with Rock Ridge; not bootable. */

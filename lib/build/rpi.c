@@ -47,26 +47,58 @@ static void add_content(Card *c, const char *path, const Content *content) {
         add_extents(c, path, x);
 }
 
+static bool has_file(const Card *c, const char *path) {
+        for (size_t i = 0; i < c->n; i++)
+                if (str_eq(c->files[i].path, path))
+                        return true;
+        return false;
+}
+
+/* A folder of the user's may be a copy of a whole boot partition, with a kernel and settings of its
+ * own.  The licence has to go where the firmware goes. */
 static int add_firmware(void *ctx, const char *name, const Content *content, Err *e) {
         (void)e;
-        if (!strchr(name, '/')) /* licences stay where they are */
+        if (str_eq(name, "licences/raspi-firmware"))
+                add_content(ctx, "LICENCE.broadcom", content);
+        else if (str_eq(name, "bootcode.bin") || str_eq(name, "LICENCE.broadcom") ||
+                 (!strchr(name, '/') &&
+                  (str_has_suffix(name, ".elf") || str_has_suffix(name, ".dat"))))
                 add_content(ctx, name, content);
         return 0;
+}
+
+static int add_all_firmware(Card *c, Err *e) {
+        if (bootfiles_each(c->firmware, add_firmware, c, e) < 0)
+                return err_wrap(e, "firmware");
+        if (has_file(c, "start.elf") || has_file(c, "start4.elf"))
+                return 0;
+        err_set(e, ERR_NOT_FOUND, 0, "firmware: there is neither start.elf nor start4.elf");
+        return err_hint(e, "LINUXKIT_RPI_FIRMWARE names an image or folder that has them");
+}
+
+/* "bcm2837-rpi-3-b.dtb" of boot/dtb/broadcom/bcm2837-rpi-3-b.dtb; NULL: not of a Pi.  Other chips
+ * of that company have their device trees there, too. */
+static const char *device_tree(const Entry *entry) {
+        const char *name = entry->name + strlen(dtb_dir);
+        if (entry->type != ENTRY_FILE || !str_has_prefix(entry->name, dtb_dir) ||
+            !str_has_suffix(name, ".dtb") || strchr(name, '/'))
+                return NULL;
+        return str_has_prefix(name, "bcm27") || str_has_prefix(name, "bcm28") ? name : NULL;
 }
 
 static int add_device_trees(Card *c, Err *e) {
         size_t before = c->n;
         const Tree *t = c->job->tree;
-        for (size_t i = 0; i < tree_count(t); i++) {
+        for (size_t i = tree_count(t); i-- > 0;) { /* the last one of a name wins */
                 const Entry *entry = tree_entry(t, i);
-                if (entry->type == ENTRY_FILE && str_has_prefix(entry->name, dtb_dir) &&
-                    str_has_suffix(entry->name, ".dtb"))
-                        add_content(c, path_base(entry->name), &entry->content);
+                const char *name = device_tree(entry);
+                if (name && !has_file(c, name))
+                        add_content(c, name, &entry->content);
         }
         if (c->n > before)
                 return 0;
-        err_set(e, ERR_SPEC, 0, "the kernel has no device trees in %s", dtb_dir);
-        return err_hint(e, "a kernel for the Raspberry Pi brings bcm2837-rpi-3-b.dtb and the like");
+        err_set(e, ERR_SPEC, 0, "the kernel has no device trees of a Raspberry Pi in %s", dtb_dir);
+        return err_hint(e, "pkg/kernel-rpi is a kernel that has them");
 }
 
 static int gather(Card *c, const Format *f, Err *e) {
@@ -74,7 +106,7 @@ static int gather(Card *c, const Format *f, Err *e) {
         RootKind kind = f->initrd ? ROOT_INITRD : parts_options(p)->root;
         const Extents *kernel = NULL, *initrd = NULL;
         c->owner = extents_new();
-        if (parts_kernel(p, &kernel, e) < 0 || parts_firmware(p, &c->firmware, e) < 0)
+        if (parts_bootable_kernel(p, &kernel, e) < 0 || parts_firmware(p, &c->firmware, e) < 0)
                 return -1;
         if (kind == ROOT_INITRD ? parts_initrd(p, &initrd, e) < 0
                                 : parts_stub(p, STUB_PARTITION, kind, &initrd, e) < 0 ||
@@ -83,7 +115,7 @@ static int gather(Card *c, const Format *f, Err *e) {
         if (parts_id(p, kernel, initrd, c->root, &c->id, e) < 0)
                 return -1;
         _cleanup_free_ char *root =
-                c->root ? xasprintf("PARTUUID=%08x-02", parts_signature(&c->id)) : NULL;
+                c->root ? xasprintf("PARTUUID=%08x-02 rootwait", parts_signature(&c->id)) : NULL;
         _cleanup_free_ char *text = NULL;
         if (parts_cmdline_root(p, root, &text, e) < 0)
                 return -1;
@@ -96,9 +128,7 @@ static int gather(Card *c, const Format *f, Err *e) {
         add_extents(c, "kernel8.img", kernel);
         if (initrd)
                 add_extents(c, "initrd.img", initrd);
-        if (bootfiles_each(c->firmware, add_firmware, c, e) < 0)
-                return -1;
-        return add_device_trees(c, e);
+        return add_all_firmware(c, e) < 0 ? -1 : add_device_trees(c, e);
 }
 
 /* --- a card --------------------------------------------------------------------------------- */

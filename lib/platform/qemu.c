@@ -15,13 +15,14 @@
 #include "lib/base/log.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/platform/diskformat.h"
+#include "lib/platform/firmware.h"
 #include "lib/platform/foreground.h"
 #include "lib/platform/kvm.h"
 #include "lib/platform/qemu_args.h"
 
 enum {
         CMDLINE_MAX = 1 << 20,
-        FIRMWARE_MAX = 256 << 20,
         STATE_FILE_MAX = 256,
 };
 
@@ -31,8 +32,10 @@ typedef struct Run {
         QemuVm vm;
         const char *program;
         QemuDisk *disks;
-        const char *firmware_source; /* copied into the state directory before the start */
-        bool boots_iso, boots_kernel, boots_squashfs, boots_disk;
+        const char *copy_from,
+                *copy_to;  /* firmware that the machine writes to gets its own; NULL */
+        const char *image; /* "squashfs", "erofs": boots PATH-IMAGE.img as root; NULL */
+        bool boots_iso, boots_kernel, boots_disk;
 } Run;
 
 /* --- what to boot --------------------------------------------------------------------------- */
@@ -41,22 +44,36 @@ static const char *with_suffix(const Run *r, const char *suffix) {
         return arena_printf(r->arena, "%s%s", r->o->path, suffix);
 }
 
+static bool has_part(const Run *r, const char *suffix) {
+        return file_exists(with_suffix(r, suffix));
+}
+
+/* A prefix with an initrd is that, even if there is an erofs image as well: so it is in the
+ * reference. */
+static const char *choose_image(const Run *r, bool has_kernel) {
+        const QemuOptions *o = r->o;
+        if (o->squashfs || (has_kernel && has_part(r, "-squashfs.img")))
+                return "squashfs";
+        if (o->erofs || (has_kernel && has_part(r, "-erofs.img") && !has_part(r, "-initrd.img")))
+                return "erofs";
+        return NULL;
+}
+
 static int choose_boot(Run *r, Err *e) {
         const QemuOptions *o = r->o;
         bool exists = file_exists(o->path), is_iso = exists && str_has_suffix(o->path, ".iso");
-        bool has_kernel = !exists && file_exists(with_suffix(r, "-kernel"));
-        bool has_squashfs = has_kernel && file_exists(with_suffix(r, "-squashfs.img"));
-        bool forced = o->iso || o->kernel || o->squashfs;
+        bool has_kernel = !exists && has_part(r, "-kernel");
+        bool forced = o->iso || o->kernel || o->squashfs || o->erofs;
         if (!exists && !has_kernel && !forced) {
                 err_set(e, ERR_NOT_FOUND, 0, "boot disk image %s does not exist", o->path);
                 return err_hint(e,
                                 "PATH is a disk image, an ISO image, or the prefix of PATH-kernel "
                                 "and PATH-initrd.img");
         }
-        r->boots_squashfs = o->squashfs || has_squashfs;
-        r->boots_kernel = o->kernel || (has_kernel && !has_squashfs);
+        r->image = choose_image(r, has_kernel && !o->kernel);
+        r->boots_kernel = o->kernel || (has_kernel && !r->image);
         r->boots_iso = o->iso || is_iso;
-        r->boots_disk = exists && !is_iso && !r->boots_iso && !r->boots_kernel;
+        r->boots_disk = exists && !is_iso && !r->boots_iso && !r->boots_kernel && !r->image;
 
         size_t len = strlen(o->path) - (is_iso ? strlen(".iso") : 0);
         r->vm.state = o->state ? o->state : arena_printf(r->arena, "%.*s-state", (int)len, o->path);
@@ -96,6 +113,10 @@ static int read_cmdline(Run *r, const char *root, Err *e) {
         return 0;
 }
 
+static const char *image_path(const Run *r) {
+        return arena_printf(r->arena, "%s-%s.img", r->o->path, r->image);
+}
+
 /* When several kinds are forced, `kernel` wins over `squashfs`, and a CD is always added. */
 static int check_boot(Run *r, Err *e) {
         const char *path = r->o->path;
@@ -104,13 +125,17 @@ static int check_boot(Run *r, Err *e) {
                 if (check_file(path, e) < 0)
                         return -1;
         }
-        if (!r->boots_kernel && !r->boots_squashfs)
+        if (!r->boots_kernel && !r->image)
                 return r->boots_disk ? check_file(path, e) : 0;
         r->vm.kernel = with_suffix(r, "-kernel");
         if (check_file(r->vm.kernel, e) < 0)
                 return -1;
         if (!r->boots_kernel) {
-                if (check_file(with_suffix(r, "-squashfs.img"), e) < 0)
+                /* only for a kernel that cannot mount the image alone */
+                const char *stub = arena_printf(r->arena, "%s-%s-initrd.img", path, r->image);
+                if (file_exists(stub))
+                        r->vm.initrd = stub;
+                if (check_file(image_path(r), e) < 0)
                         return -1;
                 return read_cmdline(r, qemu_root_device(r->vm.arch), e);
         }
@@ -128,8 +153,12 @@ static int plan_disks(Run *r, Err *e) {
                 n_extra++;
         r->disks = arena_alloc(r->arena, (n_extra + 1) * sizeof(*r->disks));
         if (!r->boots_kernel && !r->boots_iso) {
-                const char *path = r->boots_squashfs ? with_suffix(r, "-squashfs.img") : r->o->path;
-                r->disks[n++] = (QemuDisk){ .path = path };
+                QemuDisk *boot = &r->disks[n++];
+                *boot = (QemuDisk){ .path = r->image ? image_path(r) : r->o->path,
+                                    .format = "raw" };
+                if (!r->image && disk_format(boot->path, &boot->format, e) < 0)
+                        return -1;
+                r->vm.boots_disk = r->boots_disk;
         }
         for (size_t i = 0; i < n_extra; i++) {
                 QemuDisk *d = &r->disks[n++];
@@ -139,8 +168,13 @@ static int plan_disks(Run *r, Err *e) {
                         d->path = arena_printf(r->arena, "%s/disk.img", r->vm.state);
                 else if (!d->path)
                         d->path = arena_printf(r->arena, "%s/disk%zu.img", r->vm.state, i);
-                if (file_exists(d->path) || d->size_mib)
+                if (d->format && (file_exists(d->path) || d->size_mib))
                         continue;
+                if (file_exists(d->path)) {
+                        if (disk_format(d->path, &d->format, e) < 0)
+                                return err_hint(e, "--disk %s,format=... tells it", d->path);
+                        continue;
+                }
                 err_set(e, ERR_NOT_FOUND, 0, "disk %s does not exist", d->path);
                 return err_hint(e, "--disk %s,size=1G makes it", d->path);
         }
@@ -190,34 +224,11 @@ static int make_disks(const Run *r, Err *e) {
 
 /* --- program and acceleration --------------------------------------------------------------- */
 
-/* Debian's packages of QEMU and of its UEFI firmware, and where distributions put the latter. */
-typedef struct Packages {
-        const char *machine, *qemu, *firmware;
-        const char *paths[4];
-} Packages;
-
-static const Packages packages[] = {
-        { "x86_64",
-          "qemu-system-x86",
-          "ovmf",
-          { "/usr/share/ovmf/bios.bin", "/usr/share/ovmf/OVMF.fd", "/usr/share/edk2/x64/OVMF.4m.fd",
-            "/usr/share/qemu/ovmf-x86_64.bin" } },
-        { "aarch64",
-          "qemu-system-arm",
-          "qemu-efi-aarch64",
-          { "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw" } },
-        { "riscv64",
-          "qemu-system-misc",
-          "qemu-efi-riscv64",
-          { "/usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd" } },
-        { "s390x", "qemu-system-misc", NULL, { NULL } },
-};
-
-static const Packages *packages_for(const Arch *arch) {
-        for (size_t i = 0; i < ARRAY_LEN(packages); i++)
-                if (str_eq(packages[i].machine, arch->machine))
-                        return &packages[i];
-        return NULL;
+/* Debian's package of the QEMU for a machine. */
+static const char *qemu_package(const Arch *arch) {
+        if (str_eq(arch->machine, "x86_64"))
+                return "qemu-system-x86";
+        return str_eq(arch->machine, "aarch64") ? "qemu-system-arm" : "qemu-system-misc";
 }
 
 static int find_program(Run *r, Err *e) {
@@ -233,7 +244,7 @@ static int find_program(Run *r, Err *e) {
                 if (strchr(name, '/'))
                         return err_set(e, ERR_NOT_FOUND, errno, "%s", name);
                 err_set(e, ERR_NOT_FOUND, 0, "unable to find %s within the $PATH", name);
-                return err_hint(e, "apt-get install %s", packages_for(r->vm.arch)->qemu);
+                return err_hint(e, "apt-get install %s", qemu_package(r->vm.arch));
         }
         r->program = arena_strdup(r->arena, path);
         return 0;
@@ -259,28 +270,55 @@ static void choose_accel(Run *r) {
                 log_info("KVM does not work here (%s): using TCG, expect a slow machine", why.text);
 }
 
+/* What can only start so: disks of machines that have no BIOS, and what `build` names after UEFI.
+ */
+static bool needs_uefi(const Run *r) {
+        static const char *const suffixes[] = { "-efi.img", "-efi.qcow2", "-efi.iso",
+                                                "-efi-initrd.iso" };
+        const char *machine = r->vm.arch->machine;
+        if (!r->boots_disk && !r->boots_iso)
+                return false;
+        for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
+                if (str_has_suffix(r->o->path, suffixes[i]))
+                        return true;
+        return str_eq(machine, "aarch64") || str_eq(machine, "riscv64");
+}
+
+/* The machine writes its variables: it gets a copy in the state directory. */
+static const char *own_copy(Run *r, const char *from, const char *name) {
+        r->copy_from = from;
+        r->copy_to = arena_printf(r->arena, "%s/%s", r->vm.state, name);
+        return r->copy_to;
+}
+
+static int choose_named_firmware(Run *r, Err *e) {
+        const QemuOptions *o = r->o;
+        r->vm.firmware = o->firmware;
+        if (check_file(o->firmware, e) < 0)
+                return -1;
+        if (!o->firmware_vars)
+                return 0;
+        r->vm.firmware_vars = own_copy(r, o->firmware_vars, "uefi-vars.fd");
+        return check_file(o->firmware_vars, e);
+}
+
 static int choose_firmware(Run *r, Err *e) {
         const QemuOptions *o = r->o;
-        if (!o->uefi && o->firmware)
-                return err_set(e, ERR_USAGE, 0, "--fw needs --uefi");
-        if (!o->uefi)
-                return 0;
-        if (o->firmware) {
-                r->vm.firmware = o->firmware;
-                return check_file(o->firmware, e);
-        }
-        const Packages *p = packages_for(r->vm.arch);
-        for (size_t i = 0; i < ARRAY_LEN(p->paths) && p->paths[i]; i++) {
-                if (!file_exists(p->paths[i]))
-                        continue;
-                r->firmware_source = p->paths[i];
-                r->vm.firmware = arena_printf(r->arena, "%s/uefi.fd", r->vm.state);
+        if (!o->uefi && !needs_uefi(r))
+                return o->firmware ? err_set(e, ERR_USAGE, 0, "--fw needs --uefi") : 0;
+        if (o->firmware)
+                return choose_named_firmware(r, e);
+        Firmware f;
+        if (firmware_find(r->vm.arch->machine, &f, e) < 0)
+                return -1;
+        r->vm.firmware = f.code;
+        if (!f.vars) {
+                r->vm.firmware = own_copy(r, f.code, "uefi.fd");
                 return 0;
         }
-        err_set(e, ERR_NOT_FOUND, 0, "no UEFI firmware found for %s", r->vm.arch->machine);
-        return p->firmware
-                       ? err_hint(e, "apt-get install %s, or name a file with --fw", p->firmware)
-                       : -1;
+        const char *vars = o->firmware_vars ? o->firmware_vars : f.vars;
+        r->vm.firmware_vars = own_copy(r, vars, "uefi-vars.fd");
+        return check_file(vars, e);
 }
 
 /* --- state directory ------------------------------------------------------------------------ */
@@ -336,15 +374,10 @@ static int keep(const Run *r, const char *name, const char *pattern,
         return file_write(path, *ret, strlen(*ret), 0640, e);
 }
 
-/* The machine writes its UEFI variables into the firmware file: it gets its own. */
 static int copy_firmware(const Run *r, Err *e) {
-        _cleanup_free_ char *bytes = NULL;
-        size_t n;
-        if (!r->firmware_source || file_exists(r->vm.firmware))
+        if (!r->copy_from || file_exists(r->copy_to))
                 return 0;
-        if (file_read(r->firmware_source, FIRMWARE_MAX, &bytes, &n, e) < 0)
-                return -1;
-        return file_write(r->vm.firmware, bytes, n, 0644, e);
+        return firmware_copy(r->copy_from, r->copy_to, e);
 }
 
 static int prepare_state(Run *r, Err *e) {

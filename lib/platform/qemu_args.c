@@ -15,19 +15,25 @@ typedef struct Machine {
         const char *cpu_tcg;     /* there without acceleration */
         const char *cpu_foreign; /* on another kind of host */
         const char *rng, *net;   /* devices */
-        const char *root;        /* first disk of -drive without if= */
+        const char *root;        /* the first disk */
+        /* Controller for disks and CDs; NULL: what the machine has.  q35 has AHCI, for which the
+         * kernels of clouds have no driver; with SCSI the names in the machine, sda and sr0, stay
+         * the same. */
+        const char *scsi;
 } Machine;
 
 /* arm64 without KVM: "host" and the host's interrupt controller exist only with KVM, so the most
  * capable emulated CPU stands in (cli.md 14 row 22).  riscv64: q35 does not exist there (row 21).
  */
 static const Machine machines[] = {
-        { "x86_64", "q35", "", NULL, NULL, NULL, "virtio-rng-pci", "virtio-net-pci", "/dev/sda" },
+        { "x86_64", "q35", "", NULL, NULL, NULL, "virtio-rng-pci", "virtio-net-pci", "/dev/sda",
+          "virtio-scsi-pci" },
         { "aarch64", "virt", ",gic_version=host", "host", "max", "cortex-a57", "virtio-rng-pci",
-          "virtio-net-pci", "/dev/vda" },
+          "virtio-net-pci", "/dev/vda", NULL },
         { "s390x", "s390-ccw-virtio", "", NULL, NULL, NULL, "virtio-rng-ccw", "virtio-net-ccw",
-          "/dev/vda" },
-        { "riscv64", "virt", "", NULL, NULL, NULL, "virtio-rng-pci", "virtio-net-pci", "/dev/vda" },
+          "/dev/vda", NULL },
+        { "riscv64", "virt", "", NULL, NULL, NULL, "virtio-rng-pci", "virtio-net-pci", "/dev/vda",
+          NULL },
 };
 
 static const Machine *machine_find(const Arch *arch) {
@@ -219,35 +225,63 @@ static void add_machine(List *l, const QemuVm *vm, const Machine *m) {
                        : m->name);
 }
 
-static void add_drives(List *l, const QemuVm *vm) {
-        for (size_t i = 0; i < vm->n_disks; i++) {
-                const QemuDisk *d = &vm->disks[i];
-                /* position 2 of the bus is the CD's */
-                size_t index = vm->iso && i >= 2 ? i + 1 : i;
-                add2(l, "-drive",
-                     arena_printf(l->arena, "file=%s%s%s,index=%zu,media=disk", quote(l, d->path),
-                                  d->format ? ",format=" : "", d->format ? quote(l, d->format) : "",
-                                  index));
-        }
-        if (!vm->iso)
+static void add_disk(List *l, const QemuVm *vm, const Machine *m, size_t i) {
+        const QemuDisk *d = &vm->disks[i];
+        /* position 2 of the bus is the CD's */
+        size_t index = vm->iso && i >= 2 ? i + 1 : i;
+        const char *drive = arena_printf(l->arena, "file=%s,format=%s,index=%zu,media=disk",
+                                         quote(l, d->path), quote(l, d->format), index);
+        if (!m->scsi) {
+                add2(l, "-drive", drive);
                 return;
+        }
+        bool first = i == 0 && vm->boots_disk && !vm->iso;
+        add2(l, "-drive", arena_printf(l->arena, "%s,if=none,id=disk%zu", drive, i));
+        add2(l, "-device",
+             arena_printf(l->arena, "scsi-hd,drive=disk%zu%s", i, first ? ",bootindex=0" : ""));
+}
+
+static void add_cd(List *l, const QemuVm *vm, const Machine *m) {
         add2(l, "-boot", "d");
         /* s390x has no IDE for -cdrom to use */
-        if (!str_eq(vm->arch->machine, "s390x")) {
+        bool is_s390x = str_eq(vm->arch->machine, "s390x");
+        if (!m->scsi && !is_s390x) {
                 add2(l, "-cdrom", vm->iso);
                 return;
         }
-        add2(l, "-device", "virtio-scsi-ccw");
-        add2(l, "-device", "scsi-cd,drive=cd1");
+        if (is_s390x)
+                add2(l, "-device", "virtio-scsi-ccw");
+        add2(l, "-device", m->scsi ? "scsi-cd,drive=cd1,bootindex=0" : "scsi-cd,drive=cd1");
         add2(l, "-drive",
-             arena_printf(l->arena, "file=%s,format=raw,if=none,id=cd1", quote(l, vm->iso)));
+             arena_printf(l->arena, "file=%s,format=raw,if=none,id=cd1%s", quote(l, vm->iso),
+                          m->scsi ? ",media=cdrom" : ""));
+}
+
+static void add_drives(List *l, const QemuVm *vm, const Machine *m) {
+        if (m->scsi && (vm->n_disks || vm->iso))
+                add2(l, "-device", m->scsi);
+        for (size_t i = 0; i < vm->n_disks; i++)
+                add_disk(l, vm, m, i);
+        if (vm->iso)
+                add_cd(l, vm, m);
+}
+
+static void add_firmware(List *l, const QemuVm *vm) {
+        if (!vm->firmware)
+                return;
+        const char *file = quote(l, vm->firmware);
+        if (!vm->firmware_vars) {
+                add2(l, "-drive", arena_printf(l->arena, "if=pflash,format=raw,file=%s", file));
+                return;
+        }
+        add2(l, "-drive",
+             arena_printf(l->arena, "if=pflash,unit=0,readonly=on,format=raw,file=%s", file));
+        add2(l, "-drive",
+             arena_printf(l->arena, "if=pflash,unit=1,format=raw,file=%s",
+                          quote(l, vm->firmware_vars)));
 }
 
 static void add_kernel(List *l, const QemuVm *vm) {
-        if (vm->firmware)
-                add2(l, "-drive",
-                     arena_printf(l->arena, "if=pflash,format=raw,file=%s",
-                                  quote(l, vm->firmware)));
         if (!vm->kernel)
                 return;
         add2(l, "-kernel", vm->kernel);
@@ -268,7 +302,8 @@ const char *const *qemu_args(Arena *arena, const char *program, const QemuVm *vm
         add_machine(&l, vm, m);
         add2(&l, "-object", "rng-random,id=rng0,filename=/dev/urandom");
         add2(&l, "-device", arena_printf(arena, "%s,rng=rng0", m->rng));
-        add_drives(&l, vm);
+        add_drives(&l, vm, m);
+        add_firmware(&l, vm);
         add_kernel(&l, vm);
         if (vm->netdev) {
                 add2(&l, "-device", arena_printf(arena, "%s,netdev=t0,mac=%s", m->net, vm->mac));

@@ -13,7 +13,7 @@
 
 typedef struct QemuDisk {
         const char *path;   /* NULL: none given */
-        const char *format; /* NULL: QEMU probes it */
+        const char *format; /* always stated: QEMU would believe the content */
         uint64_t size_mib;  /* 0: none given */
 } QemuDisk;
 
@@ -26,10 +26,12 @@ typedef struct QemuVm {
         const char *uuid, *mac, *state;
         const char *iso;
         const char *firmware;
+        const char *firmware_vars; /* NULL: firmware is one file, and writable */
         const char *kernel, *initrd, *cmdline;
         const char *netdev;    /* NULL: no network */
         const QemuDisk *disks; /* boot disk first */
         size_t n_disks;
+        bool boots_disk;            /* the machine starts from the first of them */
         const char *const *devices; /* NULL-terminated or NULL */
         bool gui, usb;
 } QemuVm;

@@ -12,6 +12,7 @@
 #include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/str.h"
+#include "lib/platform/diskformat.h"
 #include "lib/platform/kvm.h"
 #include "lib/platform/qemu.h"
 #include "lib/platform/qemu_args.h"
@@ -21,7 +22,15 @@
 #define START(state) "-smp\n1\n-m\n1024\n-uuid\n" UUID "\n-pidfile\n" state "/qemu.pid\n"
 #define RNG          "-object\nrng-random,id=rng0,filename=/dev/urandom\n-device\nvirtio-rng-pci,rng=rng0\n"
 #define HEAD(state)  START(state) "-machine\nq35,accel=kvm:tcg\n" RNG
-#define NET          "-device\nvirtio-net-pci,netdev=t0,mac=" MAC "\n-netdev\nuser,id=t0\n"
+#define SCSI         "-device\nvirtio-scsi-pci\n"
+#define DISK(n, file, format, index, boot)                                                     \
+        "-drive\nfile=" file ",format=" format ",index=" index ",media=disk,if=none,id=disk" n \
+        "\n-device\nscsi-hd,drive=disk" n boot "\n"
+#define CD                                                   \
+        "-boot\nd\n-device\nscsi-cd,drive=cd1,bootindex=0\n" \
+        "-drive\nfile=i.iso,format=raw,if=none,id=cd1,media=cdrom\n"
+#define FIRST ",bootindex=0"
+#define NET   "-device\nvirtio-net-pci,netdev=t0,mac=" MAC "\n-netdev\nuser,id=t0\n"
 
 static char dir[] = "/tmp/qemu_test.XXXXXX";
 
@@ -56,12 +65,23 @@ static int setup(void **state) {
         put("s-squashfs.img", "", 0644);
         put("s-cmdline", "console=ttyS0", 0644);
         put("i.iso", "", 0644);
-        put("d.qcow2", "", 0644);
+        put("d.qcow2", "QFI\xfb", 0644);
+        put("liar.img", "QFI\xfb", 0644);
+        put("s2-kernel", "", 0644);
+        put("s2-squashfs.img", "", 0644);
+        put("s2-squashfs-initrd.img", "", 0644);
+        put("s2-cmdline", "quiet", 0644);
+        put("e-kernel", "", 0644);
+        put("e-erofs.img", "", 0644);
+        put("e-cmdline", "quiet", 0644);
+        put("u-efi.img", "", 0644);
+        put("V", "variables", 0644);
         put("a,b.img", "", 0644);
         put("F", "", 0644);
         put("e2.img", "", 0644);
-        static const char *const states[] = { "k-state", "s-state", "i-state", "d.qcow2-state",
-                                              "a,b.img-state" };
+        static const char *const states[] = { "k-state",       "s-state",        "i-state",
+                                              "d.qcow2-state", "a,b.img-state",  "s2-state",
+                                              "e-state",       "u-efi.img-state" };
         for (size_t i = 0; i < ARRAY_LEN(states); i++)
                 make_state(states[i]);
         return 0;
@@ -113,25 +133,126 @@ static void boots_squashfs(void **state) {
         (void)state;
         need_x86_64();
         QemuOptions o = options("s");
-        expect_args(&o,
-                    HEAD("s-state") "-drive\nfile=s-squashfs.img,index=0,media=disk\n"
-                                    "-kernel\ns-kernel\n-append\nconsole=ttyS0 root=/dev/sda\n" NET
+        expect_args(&o, HEAD("s-state") SCSI DISK(
+                                "0", "s-squashfs.img", "raw", "0",
+                                "") "-kernel\ns-kernel\n-append\nconsole=ttyS0 root=/dev/sda\n" NET
                                     "-nographic\n");
+}
+
+/* Debian's kernel cannot mount the image alone; the build has then written an initrd for it. */
+static void boots_squashfs_with_its_initrd(void **state) {
+        (void)state;
+        need_x86_64();
+        QemuOptions o = options("s2");
+        expect_args(&o,
+                    HEAD("s2-state")
+                            SCSI DISK("0", "s2-squashfs.img", "raw", "0",
+                                      "") "-kernel\ns2-kernel\n-initrd\ns2-squashfs-initrd.img\n"
+                                          "-append\nquiet root=/dev/sda\n" NET "-nographic\n");
+}
+
+static void boots_erofs(void **state) {
+        (void)state;
+        need_x86_64();
+        QemuOptions o = options("e");
+        expect_args(&o,
+                    HEAD("e-state")
+                            SCSI DISK("0", "e-erofs.img", "raw", "0",
+                                      "") "-kernel\ne-kernel\n-append\nquiet root=/dev/sda\n" NET
+                                          "-nographic\n");
+        o.arch = "aarch64";
+        expect_args(&o, START("e-state") "-cpu\ncortex-a57\n-machine\nvirt\n" RNG
+                                         "-drive\nfile=e-erofs.img,format=raw,index=0,media=disk\n"
+                                         "-kernel\ne-kernel\n-append\nquiet root=/dev/vda\n" NET
+                                         "-nographic\n");
+        /* as the reference, which does not know erofs: an initrd of that name wins */
+        put("e-initrd.img", "", 0644);
+        o.arch = "x86_64";
+        expect_args(&o, HEAD("e-state") "-kernel\ne-kernel\n-initrd\ne-initrd.img\n"
+                                        "-append\nquiet\n" NET "-nographic\n");
+        o.erofs = true;
+        expect_args(&o,
+                    HEAD("e-state")
+                            SCSI DISK("0", "e-erofs.img", "raw", "0",
+                                      "") "-kernel\ne-kernel\n-append\nquiet root=/dev/sda\n" NET
+                                          "-nographic\n");
+}
+
+/* The name tells that there is no other way; the variables are the machine's own. */
+static void uefi_image_gets_firmware_and_variables(void **state) {
+        (void)state;
+        need_x86_64();
+        _cleanup_free_ char *vars = NULL;
+        _cleanup_err_ Err e = ERR_INIT;
+        QemuOptions o = options("u-efi.img");
+        o.firmware = "F";
+        o.firmware_vars = "V";
+        expect_args(&o, HEAD("u-efi.img-state") SCSI DISK(
+                                "0", "u-efi.img", "raw", "0",
+                                FIRST) "-drive\nif=pflash,unit=0,readonly=on,format=raw,file=F\n"
+                                       "-drive\nif=pflash,unit=1,format=raw,file=u-efi.img-state/"
+                                       "uefi-vars.fd\n" NET "-nographic\n");
+        assert_int_equal(file_read("u-efi.img-state/uefi-vars.fd", 64, &vars, NULL, &e), 0);
+        assert_string_equal(vars, "variables");
+}
+
+static void format_follows_the_name(void **state) {
+        (void)state;
+        static const struct {
+                const char *name, *head, *want; /* NULL: refused */
+        } t[] = {
+                { "f.img", "", "raw" },
+                { "f.raw", "x", "raw" },
+                { "f", "anything", "raw" },
+                { "f.qcow2", "QFI\xfb...", "qcow2" },
+                { "f.qcow2", "", NULL },
+                { "f.raw", "QFI\xfb...", NULL },
+                { "f", "KDMV", NULL },
+                { "f.vmdk", "KDMV", "vmdk" },
+                { "f.vmdk", "# Disk DescriptorFile\n", "vmdk" },
+                { "f.vhdx", "vhdxfile", "vhdx" },
+                { "f.vhd", "conectix", "vpc" },
+                { "f.vhd", "", NULL },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+                _cleanup_err_ Err e = ERR_INIT;
+                const char *got = NULL;
+                put(t[i].name, t[i].head, 0644);
+                int r = disk_format(t[i].name, &got, &e);
+                if (t[i].want ? r < 0 || !str_eq(got, t[i].want) : r >= 0 || e.kind != ERR_VERIFY)
+                        fail_msg("%s \"%s\": %s", t[i].name, t[i].head, r < 0 ? e.text : got);
+                unlink(t[i].name);
+        }
+}
+
+/* Only the last sector of a fixed VHD tells; a raw disk of that name has none. */
+static void fixed_vhd_has_a_footer(void **state) {
+        (void)state;
+        _cleanup_err_ Err e = ERR_INIT;
+        const char *got = NULL;
+        char disk[2048] = { 0 };
+        memcpy(disk + sizeof(disk) - 512, "conectix", 8);
+        assert_int_equal(file_write("f.vhd", disk, sizeof(disk), 0644, &e), 0);
+        assert_int_equal(disk_format("f.vhd", &got, &e), 0);
+        assert_string_equal(got, "vpc");
+        assert_int_equal(file_write("f.img", disk, sizeof(disk), 0644, &e), 0);
+        assert_int_equal(disk_format("f.img", &got, &e), 0);
+        assert_string_equal(got, "raw");
 }
 
 static void boots_iso(void **state) {
         (void)state;
         need_x86_64();
         QemuOptions o = options("i.iso");
-        expect_args(&o, HEAD("i-state") "-boot\nd\n-cdrom\ni.iso\n" NET "-nographic\n");
+        expect_args(&o, HEAD("i-state") SCSI CD NET "-nographic\n");
 }
 
 static void boots_disk(void **state) {
         (void)state;
         need_x86_64();
         QemuOptions o = options("d.qcow2");
-        expect_args(&o, HEAD("d.qcow2-state") "-drive\nfile=d.qcow2,index=0,media=disk\n" NET
-                                              "-nographic\n");
+        expect_args(&o, HEAD("d.qcow2-state") SCSI DISK("0", "d.qcow2", "qcow2", "0", FIRST) NET
+                    "-nographic\n");
 }
 
 static void makes_disks_and_skips_the_place_of_the_cd(void **state) {
@@ -143,12 +264,10 @@ static void makes_disks_and_skips_the_place_of_the_cd(void **state) {
         _cleanup_err_ Err e = ERR_INIT;
         QemuOptions o = options("i.iso");
         o.disks = disks;
-        expect_args(
-                &o,
-                HEAD("i-state") "-drive\nfile=i-state/disk.img,format=qcow2,index=0,media=disk\n"
-                                "-drive\nfile=e.img,format=raw,index=1,media=disk\n"
-                                "-drive\nfile=i-state/disk2.img,format=qcow2,index=3,media=disk\n"
-                                "-boot\nd\n-cdrom\ni.iso\n" NET "-nographic\n");
+        expect_args(&o, HEAD("i-state") SCSI DISK("0", "i-state/disk.img", "qcow2", "0", "")
+                                DISK("1", "e.img", "raw", "1", "")
+                                        DISK("2", "i-state/disk2.img", "qcow2", "3", "") CD NET
+                    "-nographic\n");
         assert_int_equal(file_read("made", 4096, &made, NULL, &e), 0);
         assert_string_equal(made, "create -f qcow2 i-state/disk.img 1024M\n"
                                   "create -f raw e.img 512M\n"
@@ -162,10 +281,10 @@ static void existing_disk_stays(void **state) {
         QemuOptions o = options("k");
         o.disks = disks;
         unlink("made");
-        expect_args(&o, HEAD("k-state") "-drive\nfile=e2.img,format=raw,index=0,media=disk\n"
-                                        "-drive\nfile=e2.img,index=1,media=disk\n"
-                                        "-kernel\nk-kernel\n-initrd\nk-initrd.img\n"
-                                        "-append\nconsole=ttyS0\n" NET "-nographic\n");
+        expect_args(&o, HEAD("k-state") SCSI DISK("0", "e2.img", "raw", "0", "")
+                                DISK("1", "e2.img", "raw", "1",
+                                     "") "-kernel\nk-kernel\n-initrd\nk-initrd.img\n"
+                                         "-append\nconsole=ttyS0\n" NET "-nographic\n");
         assert_false(file_exists("made"));
 }
 
@@ -176,10 +295,10 @@ static void publishes_ports(void **state) {
                                              NULL };
         QemuOptions o = options("i.iso");
         o.publish = ports;
-        expect_args(&o, HEAD("i-state") "-boot\nd\n-cdrom\ni.iso\n"
-                                        "-device\nvirtio-net-pci,netdev=t0,mac=" MAC "\n-netdev\n"
-                                        "user,id=t0,hostfwd=tcp::8080-:80,hostfwd=udp::53-:53,"
-                                        "hostfwd=tcp:127.0.0.1:2222-:22\n-nographic\n");
+        expect_args(&o, HEAD("i-state") SCSI CD
+                    "-device\nvirtio-net-pci,netdev=t0,mac=" MAC "\n-netdev\n"
+                    "user,id=t0,hostfwd=tcp::8080-:80,hostfwd=udp::53-:53,"
+                    "hostfwd=tcp:127.0.0.1:2222-:22\n-nographic\n");
 }
 
 static void adds_firmware_cpus_and_memory(void **state) {
@@ -190,10 +309,10 @@ static void adds_firmware_cpus_and_memory(void **state) {
         o.firmware = "F";
         o.cpus = 4;
         o.mem = 2048;
-        expect_args(&o,
-                    "-smp\n4\n-m\n2048\n-uuid\n" UUID "\n-pidfile\nd.qcow2-state/qemu.pid\n"
-                    "-machine\nq35,accel=kvm:tcg\n" RNG "-drive\nfile=d.qcow2,index=0,media=disk\n"
-                    "-drive\nif=pflash,format=raw,file=F\n" NET "-nographic\n");
+        expect_args(&o, "-smp\n4\n-m\n2048\n-uuid\n" UUID "\n-pidfile\nd.qcow2-state/qemu.pid\n"
+                        "-machine\nq35,accel=kvm:tcg\n" RNG SCSI DISK(
+                                "0", "d.qcow2", "qcow2", "0",
+                                FIRST) "-drive\nif=pflash,format=raw,file=F\n" NET "-nographic\n");
 }
 
 static void foreign_architecture_is_not_accelerated(void **state) {
@@ -210,8 +329,7 @@ static void tcg_switches_acceleration_off(void **state) {
         (void)state;
         need_x86_64();
         QemuOptions o = options("i.iso");
-        const char *want = START("i-state") "-machine\nq35\n" RNG "-boot\nd\n-cdrom\ni.iso\n" NET
-                                            "-nographic\n";
+        const char *want = START("i-state") "-machine\nq35\n" RNG SCSI CD NET "-nographic\n";
         o.accel = "tcg";
         expect_args(&o, want);
         o.accel = NULL;
@@ -228,27 +346,27 @@ static void other_networks_and_switches(void **state) {
         o.networking = "none";
         o.usb = true;
         o.devices = devices;
-        expect_args(&o, HEAD("i-state") "-boot\nd\n-cdrom\ni.iso\n-net\nnone\n-nographic\n-usb\n"
-                                        "-device\nvirtio-balloon\n");
+        expect_args(&o, HEAD("i-state") SCSI CD "-net\nnone\n-nographic\n-usb\n"
+                                                "-device\nvirtio-balloon\n");
         o.networking = "tap,tap0";
         o.usb = false;
         o.devices = NULL;
         o.gui = true;
-        expect_args(&o, HEAD("i-state") "-boot\nd\n-cdrom\ni.iso\n"
-                                        "-device\nvirtio-net-pci,netdev=t0,mac=" MAC "\n-netdev\n"
-                                        "tap,id=t0,ifname=tap0,script=no,downscript=no\n");
+        expect_args(&o, HEAD("i-state") SCSI CD "-device\nvirtio-net-pci,netdev=t0,mac=" MAC
+                                                "\n-netdev\n"
+                                                "tap,id=t0,ifname=tap0,script=no,downscript=no\n");
         o.networking = "bridge,br0";
-        expect_args(&o, HEAD("i-state") "-boot\nd\n-cdrom\ni.iso\n"
-                                        "-device\nvirtio-net-pci,netdev=t0,mac=" MAC "\n-netdev\n"
-                                        "bridge,id=t0,br=br0\n");
+        expect_args(&o, HEAD("i-state") SCSI CD "-device\nvirtio-net-pci,netdev=t0,mac=" MAC
+                                                "\n-netdev\n"
+                                                "bridge,id=t0,br=br0\n");
 }
 
 static void comma_in_a_path_is_no_option(void **state) {
         (void)state;
         need_x86_64();
         QemuOptions o = options("a,b.img");
-        expect_args(&o, HEAD("a,b.img-state") "-drive\nfile=a,,b.img,index=0,media=disk\n" NET
-                                              "-nographic\n");
+        expect_args(&o, HEAD("a,b.img-state") SCSI DISK("0", "a,,b.img", "raw", "0", FIRST) NET
+                    "-nographic\n");
 }
 
 static void machines_of_other_hosts(void **state) {
@@ -319,6 +437,7 @@ static void mistakes_are_found_before_anything_is_made(void **state) {
         expect_error(o, "--disk : disk specified with no size or name");
         o.disks = disk_size;
         expect_error(o, "--disk x,size=1T: \"1T\" is no size such as 512M or 2G");
+        expect_error(options("liar.img"), "liar.img: its name says raw, its content qcow2");
         o.disks = disk_missing;
         expect_error(o, "disk nosuch.img does not exist");
         o = options("k");
@@ -405,6 +524,11 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(boots_kernel_and_initrd),
                 cmocka_unit_test(boots_squashfs),
+                cmocka_unit_test(boots_squashfs_with_its_initrd),
+                cmocka_unit_test(boots_erofs),
+                cmocka_unit_test(uefi_image_gets_firmware_and_variables),
+                cmocka_unit_test(format_follows_the_name),
+                cmocka_unit_test(fixed_vhd_has_a_footer),
                 cmocka_unit_test(boots_iso),
                 cmocka_unit_test(boots_disk),
                 cmocka_unit_test(makes_disks_and_skips_the_place_of_the_cd),
