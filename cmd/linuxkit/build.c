@@ -44,7 +44,8 @@ static const Flag flags[] = {
           "1024M at least for clouds)",
           NULL },
         { "disk-root", 0, FLAG_STRING, "KIND", "squashfs",
-          "where disks and ISO images have the root file system: in an image of that kind, of which "
+          "where disks and ISO images have the root file system: in an image of that kind, of "
+          "which "
           "only what is used takes memory, or in the initrd",
           root_choices },
         { "bootloader", 0, FLAG_STRING, "IMAGE", NULL,

@@ -5,13 +5,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/linuxkit/cmd.h"
 #include "cmd/linuxkit/help.h"
 
 static const Command *const commands[] = {
-        &cmd_build, &cmd_cache,  &cmd_completion, &cmd_help, &cmd_pkg,
-        &cmd_run,   &cmd_schema, &cmd_version,    NULL,
+        &cmd_build, &cmd_bundle, &cmd_cache,  &cmd_completion, &cmd_help, &cmd_lock,
+        &cmd_pkg,   &cmd_run,    &cmd_schema, &cmd_version,    NULL,
 };
 
 static const Command root = {
@@ -72,7 +73,7 @@ static int run_man(const char *page, Err *e) {
 
 /* ------------------------------------------------------------------------------------------- */
 
-static int dispatch(int argc, char **argv, Err *e) {
+static int dispatch(int argc, char **argv, bool *ret_json, Err *e) {
         const char *const *rest = (const char *const *)argv + 2;
         size_t n_rest = argc > 2 ? (size_t)argc - 2 : 0;
         if (argc > 1 && strcmp(argv[1], "__complete") == 0)
@@ -86,6 +87,7 @@ static int dispatch(int argc, char **argv, Err *e) {
         if (args_parse(&root, argc, argv, &args, e) < 0)
                 return -1;
         const Command *c = command_path_last(&args.path);
+        *ret_json = args_bool(&args, "json");
         if (args_bool(&args, "help")) {
                 print_help(&args.path);
                 return 0;
@@ -107,8 +109,30 @@ static int dispatch(int argc, char **argv, Err *e) {
         return c->run(&context, e);
 }
 
-static void print_error(const Err *e) {
+/* {"time": ..., "level": "error", "msg": ..., "hint": ...}, as the other lines are with --json. */
+static void print_json_error(const Err *e, const char *text) {
+        _cleanup_free_ char *line = NULL;
+        char stamp[32];
+        struct tm tm;
+        const time_t now = time(NULL);
+        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+        json_t *j = json_pack("{s:s, s:s, s:s}", "time", stamp, "level", "error", "msg", text);
+        if (e->hint)
+                json_object_set_new(j, "hint", json_string(e->hint));
+        line = json_dumps(j, JSON_COMPACT);
+        json_decref(j);
+        if (line)
+                fprintf(stderr, "%s\n", line);
+        else /* not UTF-8 */
+                fprintf(stderr, "Error: %s\n", text);
+}
+
+static void print_error(const Err *e, bool json) {
         const char *text = e->text ? e->text : "unknown error";
+        if (json) {
+                print_json_error(e, text);
+                return;
+        }
         /* a build file's faults come one per line, each with its place at the beginning of the line
          */
         if (e->kind == ERR_SPEC && strchr(text, '\n'))
@@ -134,12 +158,13 @@ int main(int argc, char **argv) {
                 return 1;
         fill_standard_fds();
         signals_setup();
-        int r = dispatch(argc, argv, &e);
+        bool json = false;
+        int r = dispatch(argc, argv, &json, &e);
         if (r >= 0 && (fflush(stdout) != 0 || ferror(stdout)))
                 r = err_set(&e, ERR_IO, errno, "write to standard output");
         if (r < 0) {
                 fflush(stdout);
-                print_error(&e);
+                print_error(&e, json);
         }
         return r < 0 ? 1 : 0;
 }

@@ -139,14 +139,21 @@ static const Flag build_flags[] = {
         { 0 },
 };
 
-static int build_one(Package *p, const PackageOptions *o, const char *const *arches, Err *e) {
-        printf("Building \"%s\"\n", package_tag(p));
+/* list gets what was done; NULL: it is said on standard output. */
+static int build_one(Package *p, const PackageOptions *o, const char *const *arches, json_t *list,
+                     Err *e) {
+        if (!list)
+                printf("Building \"%s\"\n", package_tag(p));
         for (const char *const *arch = arches; *arch; arch++) {
                 fflush(stdout);
                 bool built = false;
                 if (package_build(p, o, *arch, &built, e) < 0)
                         return err_wrap(e, "package %s for %s", package_tag(p), *arch);
-                if (built)
+                if (list)
+                        json_array_append_new(list,
+                                              json_pack("{s:s, s:s, s:b}", "name", package_ref(p),
+                                                        "arch", *arch, "built", built));
+                else if (built)
                         printf("built %s for arch %s\n", package_ref(p), *arch);
                 else
                         printf("found %s in local cache, skipping build\n", package_ref(p));
@@ -171,9 +178,14 @@ static int run_build(Context *c, Err *e) {
         if (check_arches(&packages, arches, e) < 0 || cache_open(c->cache, &cache, e) < 0)
                 return -1;
         o.cache = cache;
+        json_t *list = json_wanted(c) ? json_array() : NULL;
         for (size_t i = 0; i < packages.n; i++)
-                if (build_one(packages.items[i], &o, arches, e) < 0)
+                if (build_one(packages.items[i], &o, arches, list, e) < 0) {
+                        json_decref(list);
                         return -1;
+                }
+        if (list)
+                return json_result(list, e);
         printf("Build complete, not pushing, all done.\n");
         return 0;
 }
@@ -206,9 +218,18 @@ static int run_show_tag(Context *c, Err *e) {
         PackageOptions o = options(c);
         if (packages_open(c, &o, &packages, e) < 0)
                 return -1;
-        for (size_t i = 0; i < packages.n; i++)
-                puts(args_bool(c->args, "canonical") ? package_ref(packages.items[i])
-                                                     : package_tag(packages.items[i]));
+        bool canonical = args_bool(c->args, "canonical");
+        json_t *list = json_array();
+        for (size_t i = 0; i < packages.n; i++) {
+                const Package *p = packages.items[i];
+                json_array_append_new(list,
+                                      json_string(canonical ? package_ref(p) : package_tag(p)));
+                if (!json_wanted(c))
+                        puts(canonical ? package_ref(p) : package_tag(p));
+        }
+        if (json_wanted(c))
+                return json_result(list, e);
+        json_decref(list);
         return 0;
 }
 

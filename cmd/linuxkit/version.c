@@ -17,7 +17,10 @@ static const Flag flags[] = {
 };
 
 static int run(Context *c, Err *e) {
-        (void)e;
+        if (json_wanted(c))
+                return json_result(json_pack("{s:s, s:s}", "version", LINUXKIT_VERSION, "commit",
+                                             LINUXKIT_COMMIT),
+                                   e);
         if (args_bool(c->args, "short")) {
                 printf("%s\n", LINUXKIT_VERSION);
         } else if (args_bool(c->args, "commit")) {

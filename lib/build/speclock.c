@@ -118,9 +118,14 @@ static void read_platforms(Problems *p, const Node *n, SpecLock *l, LockedImage 
 
 static void read_image(Problems *p, const Node *key, const Node *n, SpecLock *l) {
         _cleanup_err_ Err why = ERR_INIT;
-        _cleanup_ref_ Ref ref = { 0 };
+        _cleanup_ref_ Ref ref = { 0 }, again = { 0 };
         if (ref_parse(key->text, &ref, &why) < 0) {
                 problem_add(p, key->pos, "%s", why.text);
+                return;
+        }
+        /* "a/b/../c" is a/c on the host a, but "a/c" is one of Docker Hub's */
+        if (ref_parse(ref.text, &again, NULL) < 0 || !str_eq(ref.text, again.text)) {
+                problem_add(p, key->pos, "\"%.80s\" is not a full reference", key->text);
                 return;
         }
         LockedImage *image = speclock_add(l, ref.text);

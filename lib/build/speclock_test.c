@@ -101,6 +101,7 @@ static void damage_has_a_place(void **state) {
                 { "version: 1\nimages: []\n", "f:2:9: expected a mapping" },
                 { "version: 1\nmore: 1\n", "f:2:1: unknown key \"more\"" },
                 { "version: 1\nimages:\n  \"://\": {}\n", "f:3:3: invalid image reference" },
+                { "version: 1\nimages:\n  a/b/../c: {}\n", "f:3:3: \"a/b/../c\" is not a full" },
                 { "version: 1\nimages:\n  a: 1\n", "f:3:6: expected a mapping" },
                 { "version: 1\nimages:\n  a:\n    digest: 7\n", "f:4:13: expected a digest" },
                 { "version: 1\nimages:\n  a:\n    digest: sha512:00\n",

@@ -4,8 +4,6 @@
  * Descriptors come from a stranger, so every blob is hashed on its way into the cache. */
 #include "lib/oci/import.h"
 
-#include <errno.h>
-
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
