@@ -30,18 +30,18 @@ static uint64_t round_up(uint64_t n, uint64_t align) {
         return (n + align - 1) / align * align;
 }
 
-static int check_kernel(const UkiParts *parts, Err *e) {
-        bool arm = str_eq(parts->arch, "arm64");
+int uki_check_kernel(const Extents *kernel, const char *arch, Err *e) {
+        bool arm = str_eq(arch, "arm64");
         const char *magic = arm ? "ARM\x64" : "HdrS";
         uint64_t at = arm ? AT_ARM64_MAGIC : AT_HDRS;
         char got[4] = "";
-        if (extents_size(parts->kernel) >= at + sizeof got &&
-            extents_read(parts->kernel, at, got, sizeof got, e) < 0)
+        if (extents_size(kernel) >= at + sizeof got &&
+            extents_read(kernel, at, got, sizeof got, e) < 0)
                 return -1;
         if (memcmp(got, magic, sizeof got) == 0)
                 return 0;
         return err_set(e, ERR_SPEC, 0, "the kernel is not %s for %s",
-                       arm ? "an uncompressed Image" : "a bzImage", parts->arch);
+                       arm ? "an uncompressed Image" : "a bzImage", arch);
 }
 
 static int load_stub(const UkiParts *parts, Extents *out, uint8_t **ret, Pe *pe, Err *e) {
@@ -157,7 +157,7 @@ int uki_image(const UkiParts *parts, Extents *out, UkiLayout *layout, Err *e) {
         UkiLayout places = { 0 };
         if ((parts->align & (parts->align - 1)) || parts->align > MAX_STEP)
                 return err_set(e, ERR_INTERNAL, 0, "sections aligned to %u bytes", parts->align);
-        if (check_kernel(parts, e) < 0)
+        if (uki_check_kernel(parts->kernel, parts->arch, e) < 0)
                 return -1;
         add_text(sections, &n, ".osrel", parts->osrel, osrel, out);
         add_text(sections, &n, ".cmdline", parts->cmdline, cmdline, out);

@@ -246,6 +246,13 @@ case_mirror() {
 }
 
 # 080_mirrors: without the mirror nothing is built; as soon as it listens the same command works.
+# The servers that a case has started itself.
+cleanup_case() {
+	for pid in $children; do
+		kill "$pid" 2>/dev/null
+	done
+}
+
 case_mirror_comes_up() {
 	need_registry
 	late=$(free_port)
@@ -255,6 +262,8 @@ case_mirror_comes_up() {
 	}
 	fails_with 'spec.yml:2:5: .*pull registry.example/test/app:1: connection refused' mirrored --o a.tar
 	[ ! -e a.tar ] || fail "an output was made"
+	children= # of this case only
+	trap cleanup_case EXIT
 	start_registry late "$late"
 	mirrored --o a.tar
 	[ "$(tar xOf a.tar usr/bin/app)" = amd64 ] || fail "not the image"
