@@ -267,6 +267,7 @@ case_mirror_comes_up() {
 	start_registry late "$late"
 	mirrored --o a.tar
 	[ "$(tar xOf a.tar usr/bin/app)" = amd64 ] || fail "not the image"
+	kill "${children##* }" # in a subshell the list is lost
 }
 
 # config_test, "add tag": without a tag it is "latest" that is asked for, and the name stays as it was written.
