@@ -22,11 +22,13 @@ static void write_image(const Extents *x, const char *name) {
         sink_free(s);
 }
 
+/* All of a disk below 1 GiB; of a larger one the start, which is where a DOS table is. */
 static void expect_sfdisk(const Extents *x, const char *script) {
+        uint64_t n = MIN(extents_size(x), (uint64_t)1 << 30);
         _cleanup_free_ char *command =
                 xasprintf("cd %s && rm -f want && truncate -s %llu want && printf '%s' | sfdisk -q "
-                          "--no-reread --no-tell-kernel want >/dev/null && cmp want got",
-                          dir, (unsigned long long)extents_size(x), script);
+                          "--no-reread --no-tell-kernel want >/dev/null && cmp -n %llu want got",
+                          dir, (unsigned long long)extents_size(x), script, (unsigned long long)n);
         write_image(x, "got");
         assert_int_equal(system(command), 0);
 }

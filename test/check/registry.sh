@@ -343,7 +343,8 @@ case_killed_in_the_middle() {
 		sleep "0.$i"
 		kill -KILL $pid 2>/dev/null || true
 		wait $pid || true
-		python3 -c 'import json; json.load(open("cache/index.json"))'
+		# killed even before the first file was made?
+		[ ! -e cache/index.json ] || python3 -c 'import json; json.load(open("cache/index.json"))'
 	done
 	find cache -name '*.tmp-*' -exec touch -d '-5 minutes' {} +
 	build --cache cache --o a.tar
