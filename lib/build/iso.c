@@ -53,9 +53,9 @@ static int gather(Iso *i, Err *e) {
         } else {
                 Digest root;
                 if (parts_image(p, kind, &i->root, e) < 0 ||
-                    parts_stub(p, STUB_ISO, kind, &i->boot.initrd, e) < 0)
+                    parts_stub(p, STUB_ISO, kind, &i->boot.initrd, e) < 0 ||
+                    extents_digest(i->root, &root, e) < 0)
                         return -1;
-                extents_digest(i->root, &root);
                 i->root_path = xasprintf("linuxkit/%.*s.%s", ID_DIGITS, digest_hex(&root),
                                          root_name(kind));
                 argument = xasprintf("iso:/%s", i->root_path);

@@ -323,8 +323,8 @@ int parts_id(Parts *p, const Extents *kernel, const Extents *initrd, const Exten
         _cleanup_hash_ Hash *h = hash_new();
         for (size_t i = 0; i < ARRAY_LEN(content); i++) {
                 Digest part = { "" };
-                if (content[i])
-                        extents_digest(content[i], &part);
+                if (content[i] && extents_digest(content[i], &part, e) < 0)
+                        return -1;
                 hash_update(h, part.text, strlen(part.text) + 1);
         }
         hash_update(h, cmdline, strlen(cmdline));

@@ -24,6 +24,11 @@ static const char *const storage[] = {
         "uas",        "sd_mod",      "mmc_block",
 };
 
+/* What the SD slot of a Raspberry Pi 4 has its voltages from, and what its USB ports hang on:
+ * without them the drivers above find nothing there. */
+static const char *const pi[] = { "fixed", "gpio_regulator", "reset_raspberrypi", "phy_generic",
+                                  "dwc2" };
+
 typedef struct FileSystem {
         const char *name, *module;
 } FileSystem;
@@ -75,6 +80,11 @@ static int add_storage(Plan *p, Err *e) {
                 if (kmodules_add(p->modules, storage[i], &p->list, e) < 0)
                         return -1;
         }
+        bool for_pi = kmodules_is_builtin(p->modules, "sdhci_iproc") ||
+                      kmodules_find(p->modules, "sdhci_iproc");
+        for (size_t i = 0; i < ARRAY_LEN(pi) && for_pi; i++)
+                if (kmodules_add(p->modules, pi[i], &p->list, e) < 0)
+                        return -1;
         if (p->o->root == STUB_ISO && kmodules_add(p->modules, "sr_mod", &p->list, e) < 0)
                 return -1;
         return any ? 0
