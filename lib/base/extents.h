@@ -52,7 +52,10 @@ uint64_t extents_hole(const Extents *x, uint64_t at);
 int extents_write(const Extents *x, Sink *out, Progress *p, Err *e);
 /* The same for n bytes from position at on, which the caller has checked. */
 int extents_write_range(const Extents *x, uint64_t at, uint64_t n, Sink *out, Progress *p, Err *e);
-/* Names the content, for identifiers that must follow from it: SHA-256 over the bytes that are in
- * memory and over which range of which blob (by its digest) and which hole stands where. Nothing is
- * read. */
-void extents_digest(const Extents *x, Digest *ret);
+/* Names the content, for identifiers that must follow from it: equal bytes give equal digests,
+ * however they are referenced. All of x is read, on all cores, unless the digest was set. No
+ * defence against somebody who wants two contents with one digest: it is made of checksums. */
+int extents_digest(const Extents *x, Digest *ret, Err *e);
+/* For whoever knows a digest that follows from all bytes of x, and from them only: extents_digest
+ * answers it and reads nothing. Forgotten when anything is added. */
+void extents_set_digest(Extents *x, const Digest *d);

@@ -77,7 +77,7 @@ static void writes_a_range(void **state) {
                 }
 }
 
-static void digest_follows_bytes_and_holes(void **state) {
+static void digest_follows_bytes(void **state) {
         (void)state;
         _cleanup_extents_ Extents *x = sample(), *same = sample(), *y = sample(),
                                   *z = extents_new();
@@ -85,13 +85,69 @@ static void digest_follows_bytes_and_holes(void **state) {
         extents_zero(y, 1);
         Content abc = content_bytes("abc", 3);
         extents_add(z, &abc);
-        extents_digest(x, &a);
-        extents_digest(same, &b);
-        extents_digest(y, &c);
-        extents_digest(z, &d);
+        assert_int_equal(extents_digest(x, &a, NULL), 0);
+        assert_int_equal(extents_digest(same, &b, NULL), 0);
+        assert_int_equal(extents_digest(y, &c, NULL), 0);
+        assert_int_equal(extents_digest(z, &d, NULL), 0);
         assert_true(digest_eq(&a, &b));
         assert_false(digest_eq(&a, &c));
         assert_false(digest_eq(&a, &d));
+}
+
+/* Large enough for several threads. */
+static void digest_ignores_references(void **state) {
+        (void)state;
+        enum { N = 3 << 20, HALF = 1234567 };
+        _cleanup_free_ char *bytes = xcalloc(1, N);
+        for (size_t i = 0; i < N / 2; i++)
+                bytes[i] = (char)(i * i >> 5 | 1);
+        FILE *f = tmpfile();
+        assert_int_equal(fwrite(bytes, 1, N, f), N);
+        assert_int_equal(fflush(f), 0);
+        Blob blob = { .fd = fileno(f), .size = N };
+        hash_bytes("some name", 9, &blob.id);
+        Content all = content_bytes(bytes, N), front = { .blob = &blob, .size = HALF };
+        Content middle = content_bytes(bytes + HALF, N / 2 - HALF);
+        _cleanup_extents_ Extents *x = extents_new(), *y = extents_new();
+        extents_add(x, &all);
+        extents_add(y, &front);
+        extents_add(y, &middle);
+        extents_zero(y, N / 2);
+        Digest a, b, c;
+        assert_int_equal(extents_digest(x, &a, NULL), 0);
+        assert_int_equal(extents_digest(y, &b, NULL), 0);
+        assert_true(digest_eq(&a, &b));
+        bytes[N - 1] = 1;
+        assert_int_equal(extents_digest(x, &c, NULL), 0);
+        assert_false(digest_eq(&a, &c));
+        /* what is not there cannot be named */
+        assert_int_equal(ftruncate(blob.fd, HALF / 2), 0);
+        assert_int_equal(extents_digest(y, &b, NULL), -1);
+        fclose(f);
+}
+
+static void a_digest_that_was_set_holds_until_something_is_added(void **state) {
+        (void)state;
+        _cleanup_extents_ Extents *x = sample(), *same = sample();
+        Content more = content_bytes("x", 1);
+        Digest set, got, honest;
+        hash_bytes("known", 5, &set);
+        extents_set_digest(x, &set);
+        assert_int_equal(extents_digest(x, &got, NULL), 0);
+        assert_true(digest_eq(&got, &set));
+        extents_add(x, &more);
+        extents_add(same, &more);
+        assert_int_equal(extents_digest(x, &got, NULL), 0);
+        assert_int_equal(extents_digest(same, &honest, NULL), 0);
+        assert_true(digest_eq(&got, &honest));
+        for (int i = 0; i < 2; i++) { /* a new hole, a longer one */
+                extents_set_digest(x, &set);
+                extents_zero(x, 5);
+                extents_zero(same, 5);
+                assert_int_equal(extents_digest(x, &got, NULL), 0);
+                assert_int_equal(extents_digest(same, &honest, NULL), 0);
+                assert_true(digest_eq(&got, &honest));
+        }
 }
 
 static void uuids_are_version_8(void **state) {
@@ -114,7 +170,9 @@ int main(void) {
                 cmocka_unit_test(knows_its_holes),
                 cmocka_unit_test(writes_parts_of_parts),
                 cmocka_unit_test(writes_a_range),
-                cmocka_unit_test(digest_follows_bytes_and_holes),
+                cmocka_unit_test(digest_follows_bytes),
+                cmocka_unit_test(digest_ignores_references),
+                cmocka_unit_test(a_digest_that_was_set_holds_until_something_is_added),
                 cmocka_unit_test(uuids_are_version_8),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* authenticode.c - see authenticode.h.  A PKCS #7 SignedData whose content is Microsoft's
  * SpcIndirectDataContent: the digest of the program without its checksum and its certificates. */
+#include "lib/base/bytes.h"
 #include "lib/disk/authenticode.h"
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
@@ -206,9 +207,9 @@ static int make_certificate(const Extents *file, const Pe *pe, const SigningKey 
                 return -1;
         size_t total = (WIN_CERTIFICATE + n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
         uint8_t *p = arena_alloc(extents_arena(out), total);
-        le_put(p, (uint32_t)total, 4);
-        le_put(p + 4, WIN_CERT_REVISION, 2);
-        le_put(p + 6, WIN_CERT_PKCS, 2);
+        put_le(p, (uint32_t)total, 4);
+        put_le(p + 4, WIN_CERT_REVISION, 2);
+        put_le(p + 6, WIN_CERT_PKCS, 2);
         memcpy(p + WIN_CERTIFICATE, der, n);
         OPENSSL_free(der);
         *ret = content_bytes(p, total);
@@ -226,9 +227,9 @@ int authenticode_sign(const SigningKey *key, const Extents *program, Extents *ou
         if (extents_read(program, 0, head, head_size, e) < 0 ||
             pe_parse(head, head_size, size, "program to sign", &pe, e) < 0)
                 return -1;
-        if (le_get(head + pe.certificates, 4) || le_get(head + pe.certificates + 4, 4))
+        if (get_le(head + pe.certificates, 4) || get_le(head + pe.certificates + 4, 4))
                 return err_set(e, ERR_VERIFY, 0, "program to sign: has a signature already");
-        le_put(head + pe.checksum, 0, 4);
+        put_le(head + pe.checksum, 0, 4);
         _cleanup_extents_ Extents *file = extents_new();
         Content start = content_bytes(head, head_size);
         extents_add(file, &start);
@@ -237,13 +238,13 @@ int authenticode_sign(const SigningKey *key, const Extents *program, Extents *ou
         uint64_t at = extents_size(file);
         if (make_certificate(file, &pe, key, out, &certificate, e) < 0)
                 return -1;
-        le_put(head + pe.certificates, (uint32_t)at, 4);
-        le_put(head + pe.certificates + 4, (uint32_t)certificate.size, 4);
+        put_le(head + pe.certificates, (uint32_t)at, 4);
+        put_le(head + pe.certificates + 4, (uint32_t)certificate.size, 4);
         extents_add(file, &certificate);
         uint32_t sum;
         if (pe_checksum(file, &sum, e) < 0)
                 return -1;
-        le_put(head + pe.checksum, sum, 4);
+        put_le(head + pe.checksum, sum, 4);
         extents_append(out, file);
         return 0;
 }

@@ -182,10 +182,14 @@ static void gcp_holds_the_sparse_disk(void **state) {
         run("%s -xzf image disk.raw && cmp raw disk.raw && test $(tar -tzf image) = disk.raw",
             "tar");
         run("test $(%s -tvzf image | awk '{print $3}') = $(stat -c %%s raw)", "tar");
+        /* its checksum ends like GNU tar's */
+        run("test \"$(gzip -dc image | head -c 156 | tail -c 2 | %s -An -tx1)\" = ' 00 20'", "od");
         extents_zero(empty, 1 << 30);
         write_file("image", empty, write_gcp);
         run("rm disk.raw && %s -xzf image && test $(stat -c %%s disk.raw) = 1073741824", "tar");
 }
+
+static const char *ova_name = "a&b";
 
 static int write_ova(const Extents *x, Sink *out, Err *e) {
         Spool spool;
@@ -198,7 +202,7 @@ static int write_ova(const Extents *x, Sink *out, Err *e) {
         spool_seal(&spool);
         Content all = spool_since(&spool, 0);
         extents_add(vmdk, &all);
-        OvaOptions o = { .name = "a&b",
+        OvaOptions o = { .name = ova_name,
                          .vmdk = vmdk,
                          .digest = &spool.blob.id,
                          .capacity = extents_size(x),
@@ -217,18 +221,41 @@ static void ova_is_in_order_and_sound(void **state) {
         _cleanup_extents_ Extents *x = sample(10 << 20);
         write_file("raw", x, write_raw);
         write_file("image", x, write_ova);
-        run("test \"$(%s -tf image | tr '\\n' ' ')\" = 'a&b.ovf a&b.mf a&b.vmdk ' && tar -xf image",
+        run("test \"$(%s -tf image | tr '\\n' ' ')\" = 'a_b.ovf a_b.mf a_b.vmdk ' && tar -xf image",
             "tar");
-        run("sed -n 's/^SHA256(\\(.*\\))= \\(.*\\)/\\2  \\1/p' 'a&b.mf' >sums && test $(wc -l "
+        run("sed -n 's/^SHA256(\\(.*\\))= \\(.*\\)/\\2  \\1/p' 'a_b.mf' >sums && test $(wc -l "
             "<sums) = 2 && "
             "%s -c sums",
             "sha256sum");
-        run("qemu-img compare -f raw -F %s raw 'a&b.vmdk'", "vmdk");
-        run("%s -c \"import xml.dom.minidom as x; d = x.parse('a&b.ovf'); "
+        run("qemu-img compare -f raw -F %s raw 'a_b.vmdk'", "vmdk");
+        run("%s -c \"import xml.dom.minidom as x; d = x.parse('a_b.ovf'); "
             "f = d.getElementsByTagName('File')[0]; assert f.getAttribute('ovf:href') == "
-            "'a&b.vmdk'; "
-            "import os; assert int(f.getAttribute('ovf:size')) == os.path.getsize('a&b.vmdk')\"",
+            "'a_b.vmdk'; "
+            "import os; assert int(f.getAttribute('ovf:size')) == os.path.getsize('a_b.vmdk')\"",
             "python3");
+}
+
+/* What XML, a URI or a ustar header could not hold as it is. */
+static void ova_names_are_portable(void **state) {
+        (void)state;
+        static char many[201];
+        memset(many, 'n', sizeof many - 1);
+        static const struct {
+                const char *name, *member;
+        } cases[] = {
+                { "a b", "a_b" },          { "-x\"<>%/\n\001", "_x_______" }, { "..", "_." },
+                { "\xc3\xbc\xff", "___" }, { "v1.2-3_R", "v1.2-3_R" },        { many, many + 110 },
+        };
+        _cleanup_extents_ Extents *x = sample(1 << 20);
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+                ova_name = cases[i].name;
+                write_file("image", x, write_ova);
+                _cleanup_free_ char *want = xasprintf("%s.ovf %s.mf %s.vmdk", cases[i].member,
+                                                      cases[i].member, cases[i].member);
+                run("test \"$(tar -tf image | xargs echo)\" = '%s'", want);
+                run("tar -xf image && ! grep -q '[^ -~]' %s.ovf", cases[i].member);
+        }
+        ova_name = "a&b";
 }
 
 static void too_large_is_said(void **state) {
@@ -263,6 +290,7 @@ int main(void) {
                 cmocka_unit_test(geometry_is_the_specifications),
                 cmocka_unit_test(gcp_holds_the_sparse_disk),
                 cmocka_unit_test(ova_is_in_order_and_sound),
+                cmocka_unit_test(ova_names_are_portable),
                 cmocka_unit_test(too_large_is_said),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -66,6 +66,7 @@ static int map_make(const Extents *disk, Map *m, Err *e) {
 /* Octal with a NUL behind it; binary, marked by the first bit, where it does not fit. */
 static void put_number(char *field, size_t width, uint64_t v) {
         if (v >> (3 * (width - 1)) == 0) {
+                field[width - 1] = 0;
                 for (size_t i = width - 1; i-- > 0; v >>= 3)
                         field[i] = (char)('0' + (v & 7));
                 return;

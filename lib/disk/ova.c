@@ -3,21 +3,19 @@
 #include "lib/base/str.h"
 #include "lib/fs/tar.h"
 
-/* Text as XML character data and attribute value. */
-static void add_xml(Buf *b, const char *s) {
-        static const struct {
-                char c;
-                const char *entity;
-        } table[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" } };
-        for (; *s; s++) {
-                size_t i = 0;
-                while (i < ARRAY_LEN(table) && table[i].c != *s)
-                        i++;
-                if (i < ARRAY_LEN(table))
-                        buf_adds(b, table[i].entity);
-                else
-                        buf_addc(b, *s);
+enum { NAME_MAX_BYTES = 90 }; /* with a suffix it fits into the name of a ustar header */
+
+/* Importers read names out of tar headers, URIs and XML: what is outside of the portable file name
+ * character set (POSIX.1-2017, 3.282) is escaped differently in each, and not by all of them. */
+static char *portable_name(const char *s) {
+        char *name = xstrndup(s, NAME_MAX_BYTES);
+        for (char *p = name; *p; p++) {
+                bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+                              (*p >= '0' && *p <= '9') || *p == '_';
+                if (!letter && (p == name || (*p != '-' && *p != '.')))
+                        *p = '_';
         }
+        return name;
 }
 
 /* Resource types are those of CIM_ResourceAllocationSettingData: 3 processor, 4 memory, 6 parallel
@@ -71,7 +69,7 @@ static void make_descriptor(const OvaOptions *o, Buf *b) {
                     "CIM_VirtualSystemSettingData\" "
                     "xmlns:vmw=\"http://www.vmware.com/schema/ovf\">\n"
                     "  <References>\n    <File ovf:href=\"");
-        add_xml(b, o->name);
+        buf_adds(b, o->name);
         buf_addf(b, ".vmdk\" ovf:id=\"file1\" ovf:size=\"%llu\"/>\n  </References>\n",
                  (unsigned long long)extents_size(o->vmdk));
         buf_addf(b,
@@ -85,10 +83,10 @@ static void make_descriptor(const OvaOptions *o, Buf *b) {
                     "    <Network ovf:name=\"network\">\n"
                     "      <Description>network</Description>\n    </Network>\n"
                     "  </NetworkSection>\n  <VirtualSystem ovf:id=\"");
-        add_xml(b, o->name);
+        buf_adds(b, o->name);
         /* 101: Linux, 64 bits (CIM_OperatingSystem.OSType) */
         buf_adds(b, "\">\n    <Info>a virtual machine</Info>\n    <Name>");
-        add_xml(b, o->name);
+        buf_adds(b, o->name);
         buf_adds(b, "</Name>\n    <OperatingSystemSection ovf:id=\"101\" "
                     "vmw:osType=\"other3xLinux64Guest\">\n"
                     "      <Info>operating system</Info>\n    </OperatingSystemSection>\n");
@@ -107,7 +105,7 @@ static int write_member(const OvaOptions *o, const char *suffix, const Buf *text
         return tar_write_entry(out, &entry, e);
 }
 
-int ova_write(const OvaOptions *o, Sink *out, Err *e) {
+static int write_package(const OvaOptions *o, Sink *out, Err *e) {
         _cleanup_buf_ Buf ovf = { 0 }, manifest = { 0 };
         Digest digest;
         make_descriptor(o, &ovf);
@@ -122,4 +120,11 @@ int ova_write(const OvaOptions *o, Sink *out, Err *e) {
             extents_write(o->vmdk, out, NULL, e) < 0 || sink_pad(out, 512, e) < 0)
                 return -1;
         return tar_write_end(out, e);
+}
+
+int ova_write(const OvaOptions *o, Sink *out, Err *e) {
+        _cleanup_free_ char *name = portable_name(o->name);
+        OvaOptions named = *o;
+        named.name = name;
+        return write_package(&named, out, e);
 }

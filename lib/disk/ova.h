@@ -10,7 +10,8 @@
 #include "lib/base/io.h"
 
 typedef struct OvaOptions {
-        const char *name;      /* of the machine and of the members */
+        const char *name; /* of the machine and of the members, of which letters, digits and "._-"
+                             are kept, '_' stands for others, 90 bytes at most */
         const Extents *vmdk;   /* streamOptimized */
         const Digest *digest;  /* of vmdk */
         uint64_t capacity;     /* bytes of the disk in it */

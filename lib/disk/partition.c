@@ -1,5 +1,6 @@
 /* partition.c - see partition.h.  Layouts are those of formats.md 3.1, whose figures come from the
  * UEFI specification 2.10, 5.2 and 5.3; sfdisk writes the same bytes. */
+#include "lib/base/bytes.h"
 #include "lib/disk/partition.h"
 #include "lib/base/str.h"
 
@@ -13,21 +14,6 @@ enum {
         GPT_FIRST_USABLE = 2048, /* what sfdisk takes for a disk whose partitions are aligned */
         MBR_PROTECTIVE = 0xee,
 };
-
-static void put16(uint8_t *p, uint32_t v) {
-        p[0] = (uint8_t)v;
-        p[1] = (uint8_t)(v >> 8);
-}
-
-static void put32(uint8_t *p, uint32_t v) {
-        put16(p, v);
-        put16(p + 2, v >> 16);
-}
-
-static void put64(uint8_t *p, uint64_t v) {
-        put32(p, (uint32_t)v);
-        put32(p + 4, (uint32_t)(v >> 32));
-}
 
 static uint64_t aligned(uint64_t n) {
         return (n + PARTITION_ALIGN - 1) & ~(uint64_t)(PARTITION_ALIGN - 1);
@@ -64,22 +50,22 @@ static void put_mbr_entry(uint8_t *p, const Partition *part, uint64_t start, uin
         put_chs(p + 1, start);
         p[4] = part->mbr_type;
         put_chs(p + 5, start + sectors - 1);
-        put32(p + 8, (uint32_t)start);
-        put32(p + 12, (uint32_t)sectors);
+        put_le(p + 8, (uint32_t)start, 4);
+        put_le(p + 12, (uint32_t)sectors, 4);
 }
 
 static void put_protective(uint8_t *p, uint64_t disk_sectors) {
         memcpy(p + 1, "\0\2\0", 3);
         p[4] = MBR_PROTECTIVE;
         memcpy(p + 5, "\xff\xff\xff", 3);
-        put32(p + 8, 1);
-        put32(p + 12, (uint32_t)MIN(disk_sectors - 1, (uint64_t)UINT32_MAX));
+        put_le(p + 8, 1, 4);
+        put_le(p + 12, (uint32_t)MIN(disk_sectors - 1, (uint64_t)UINT32_MAX), 4);
 }
 
 static int fill_mbr(const DiskLayout *d, uint64_t disk_sectors, uint8_t *p, Err *e) {
         if (d->boot_code && content_read(d->boot_code, 0, p, (size_t)d->boot_code->size, e) < 0)
                 return err_wrap(e, "boot code");
-        put32(p + 440, d->signature);
+        put_le(p + 440, d->signature, 4);
         if (d->gpt)
                 put_protective(p + 446, disk_sectors);
         for (size_t i = 0; !d->gpt && i < d->n; i++)
@@ -106,11 +92,11 @@ static void fill_entries(const DiskLayout *d, uint8_t *p) {
                 uint64_t start = partition_start(d, i) / SECTOR;
                 put_guid(p, &type);
                 put_guid(p + 16, &part->uuid);
-                put64(p + 32, start);
-                put64(p + 40, start + aligned(extents_size(part->data)) / SECTOR - 1);
-                put64(p + 48, part->attributes);
+                put_le(p + 32, start, 8);
+                put_le(p + 40, start + aligned(extents_size(part->data)) / SECTOR - 1, 8);
+                put_le(p + 48, part->attributes, 8);
                 for (size_t k = 0; part->name[k]; k++)
-                        put16(p + 56 + 2 * k, (uint8_t)part->name[k]);
+                        put_le(p + 56 + 2 * k, (uint8_t)part->name[k], 2);
         }
 }
 
@@ -118,18 +104,18 @@ static void fill_header(const DiskLayout *d, const uint8_t *entries, uint64_t di
                         bool backup, uint8_t *p) {
         uint64_t last = disk_sectors - 1;
         memcpy(p, "EFI PART", 8);
-        put32(p + 8, 0x00010000);
-        put32(p + 12, GPT_HEADER);
-        put64(p + 24, backup ? last : 1);
-        put64(p + 32, backup ? 1 : last);
-        put64(p + 40, GPT_FIRST_USABLE);
-        put64(p + 48, last - GPT_ENTRY_SECTORS - 1);
+        put_le(p + 8, 0x00010000, 4);
+        put_le(p + 12, GPT_HEADER, 4);
+        put_le(p + 24, backup ? last : 1, 8);
+        put_le(p + 32, backup ? 1 : last, 8);
+        put_le(p + 40, GPT_FIRST_USABLE, 8);
+        put_le(p + 48, last - GPT_ENTRY_SECTORS - 1, 8);
         put_guid(p + 56, &d->guid);
-        put64(p + 72, backup ? last - GPT_ENTRY_SECTORS : 2);
-        put32(p + 80, GPT_PARTITIONS);
-        put32(p + 84, GPT_ENTRY);
-        put32(p + 88, (uint32_t)crc32(0, entries, GPT_PARTITIONS * GPT_ENTRY));
-        put32(p + 16, (uint32_t)crc32(0, p, GPT_HEADER));
+        put_le(p + 72, backup ? last - GPT_ENTRY_SECTORS : 2, 8);
+        put_le(p + 80, GPT_PARTITIONS, 4);
+        put_le(p + 84, GPT_ENTRY, 4);
+        put_le(p + 88, (uint32_t)crc32(0, entries, GPT_PARTITIONS * GPT_ENTRY), 4);
+        put_le(p + 16, (uint32_t)crc32(0, p, GPT_HEADER), 4);
 }
 
 /* --- the disk ------------------------------------------------------------------------------- */

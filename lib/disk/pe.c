@@ -1,4 +1,5 @@
 /* pe.c - see pe.h.  The file may come from a component image: nothing in it is believed. */
+#include "lib/base/bytes.h"
 #include "lib/disk/pe.h"
 #include "lib/base/mem.h"
 
@@ -17,18 +18,6 @@ enum {
         OPTIONAL_HEADER = 152, /* as far as it is read here */
 };
 
-uint32_t le_get(const uint8_t *p, size_t n) {
-        uint32_t v = 0;
-        for (size_t i = n; i-- > 0;)
-                v = v << 8 | p[i];
-        return v;
-}
-
-void le_put(uint8_t *p, uint32_t v, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                p[i] = (uint8_t)(v >> (8 * i));
-}
-
 static int bad(const char *name, const char *what, Err *e) {
         return err_set(e, ERR_VERIFY, 0, "%s: not a PE32+ program: %s", name, what);
 }
@@ -40,8 +29,8 @@ static bool is_alignment(uint32_t n) {
 static int parse_sections(const uint8_t *p, uint64_t size, const char *name, Pe *ret, Err *e) {
         for (size_t i = 0; i < ret->n_sections; i++) {
                 const uint8_t *h = p + ret->sections + i * PE_SECTION_HEADER;
-                uint32_t virtual_size = le_get(h + 8, 4), address = le_get(h + 12, 4);
-                uint32_t raw_size = le_get(h + 16, 4), raw_at = le_get(h + 20, 4);
+                uint32_t virtual_size = get_le(h + 8, 4), address = get_le(h + 12, 4);
+                uint32_t raw_size = get_le(h + 16, 4), raw_at = get_le(h + 20, 4);
                 uint32_t data_end, memory_end;
                 if (__builtin_add_overflow(raw_at, raw_size, &data_end) || data_end > size ||
                     __builtin_add_overflow(address, virtual_size, &memory_end))
@@ -57,22 +46,22 @@ int pe_parse(const void *data, size_t n, uint64_t size, const char *name, Pe *re
         *ret = (Pe){ 0 };
         if (n < AT_PE_OFFSET + 4 || memcmp(p, "MZ", 2) != 0)
                 return bad(name, "no DOS header", e);
-        uint32_t pe = le_get(p + AT_PE_OFFSET, 4);
+        uint32_t pe = get_le(p + AT_PE_OFFSET, 4);
         if (pe > n || n - pe < 4 + COFF_HEADER + OPTIONAL_HEADER ||
             memcmp(p + pe, "PE\0\0", 4) != 0)
                 return bad(name, "no PE header", e);
         ret->coff = pe + 4;
         ret->optional = ret->coff + COFF_HEADER;
-        ret->machine = (uint16_t)le_get(p + ret->coff, 2);
-        ret->n_sections = (uint16_t)le_get(p + ret->coff + 2, 2);
-        uint32_t optional_size = le_get(p + ret->coff + 16, 2);
+        ret->machine = (uint16_t)get_le(p + ret->coff, 2);
+        ret->n_sections = (uint16_t)get_le(p + ret->coff + 2, 2);
+        uint32_t optional_size = get_le(p + ret->coff + 16, 2);
         const uint8_t *o = p + ret->optional;
-        if (le_get(o, 2) != MAGIC_PE32_PLUS || optional_size < OPTIONAL_HEADER)
+        if (get_le(o, 2) != MAGIC_PE32_PLUS || optional_size < OPTIONAL_HEADER)
                 return bad(name, "another kind of optional header", e);
         ret->sections = ret->optional + optional_size;
-        ret->section_alignment = le_get(o + AT_SECTION_ALIGNMENT, 4);
-        ret->file_alignment = le_get(o + AT_FILE_ALIGNMENT, 4);
-        ret->headers_size = le_get(o + AT_HEADERS_SIZE, 4);
+        ret->section_alignment = get_le(o + AT_SECTION_ALIGNMENT, 4);
+        ret->file_alignment = get_le(o + AT_FILE_ALIGNMENT, 4);
+        ret->headers_size = get_le(o + AT_HEADERS_SIZE, 4);
         ret->checksum = ret->optional + AT_CHECKSUM;
         ret->certificates = ret->optional + AT_CERTIFICATES;
         if (!is_alignment(ret->section_alignment) || !is_alignment(ret->file_alignment))

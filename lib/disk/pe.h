@@ -32,6 +32,3 @@ typedef struct Pe {
 int pe_parse(const void *p, size_t n, uint64_t size, const char *name, Pe *ret, Err *e);
 /* The value of CheckSum for a file in which that field is zero. */
 int pe_checksum(const Extents *file, uint32_t *ret, Err *e);
-
-uint32_t le_get(const uint8_t *p, size_t n);
-void le_put(uint8_t *p, uint32_t v, size_t n);

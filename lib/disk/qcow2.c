@@ -1,5 +1,6 @@
 /* qcow2.c - see qcow2.h.  One pass: header cluster, data in guest order, L2 tables, L1 table,
  * refcount blocks, refcount table; the header is filled in last. */
+#include "lib/base/bytes.h"
 #include "lib/disk/qcow2.h"
 #include "lib/base/str.h"
 #include "lib/disk/clusters.h"
@@ -27,16 +28,6 @@ typedef struct Writer {
         uint16_t *counts; /* of every host cluster */
         size_t n_counts, cap_counts;
 } Writer;
-
-static void put32(uint8_t *p, uint32_t v) {
-        for (int i = 0; i < 4; i++)
-                p[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
-static void put64(uint8_t *p, uint64_t v) {
-        put32(p, (uint32_t)(v >> 32));
-        put32(p + 4, (uint32_t)v);
-}
 
 /* One more reference to each host cluster that the range touches. */
 static void count(Writer *w, uint64_t at, uint64_t n) {
@@ -77,7 +68,7 @@ static int write_words(Writer *w, const uint64_t *words, size_t n, uint64_t *ret
         *ret_at = w->out->written;
         _cleanup_free_ uint8_t *bytes = xcalloc(n, 8);
         for (size_t i = 0; i < n; i++)
-                put64(bytes + 8 * i, words[i]);
+                put_be(bytes + 8 * i, words[i], 8);
         if (sink_write(w->out, bytes, n * 8, e) < 0 || sink_pad(w->out, CLUSTER, e) < 0)
                 return -1;
         count(w, *ret_at, w->out->written - *ret_at);
@@ -128,7 +119,7 @@ static int write_refcounts(Writer *w, uint64_t *ret_table, uint32_t *ret_cluster
         *ret_clusters = (uint32_t)table;
         for (uint64_t i = 0; i < blocks; i++) {
                 uint8_t word[8];
-                put64(word, words[i]);
+                put_be(word, words[i], 8);
                 if (sink_write(w->out, word, 8, e) < 0)
                         return -1;
         }
@@ -147,15 +138,15 @@ static int write_all(Writer *w, const Extents *disk, Progress *p, Err *e) {
             clusters_each(disk, &options, add_cluster, w, p, e) < 0 ||
             write_tables(w, &l1, e) < 0 || write_refcounts(w, &table, &table_clusters, e) < 0)
                 return -1;
-        put32(h + 4, VERSION);
-        put32(h + 20, CLUSTER_BITS);
-        put64(h + 24, extents_size(disk));
-        put32(h + 36, (uint32_t)w->n_tables);
-        put64(h + 40, l1);
-        put64(h + 48, table);
-        put32(h + 56, table_clusters);
-        put32(h + 96, REFCOUNT_ORDER);
-        put32(h + 100, HEADER);
+        put_be(h + 4, VERSION, 4);
+        put_be(h + 20, CLUSTER_BITS, 4);
+        put_be(h + 24, extents_size(disk), 8);
+        put_be(h + 36, (uint32_t)w->n_tables, 4);
+        put_be(h + 40, l1, 8);
+        put_be(h + 48, table, 8);
+        put_be(h + 56, table_clusters, 4);
+        put_be(h + 96, REFCOUNT_ORDER, 4);
+        put_be(h + 100, HEADER, 4);
         return sink_patch(w->out, 0, h, sizeof h, e);
 }
 

@@ -1,6 +1,7 @@
 /* syslinux.c - see syslinux.h.  ldlinux.sys does not look itself up in the FAT: the boot sector has
  * the number of its first sector, and that one has a list of where the others are.  Structures:
  * "patch area" and "extended patch area" of SYSLINUX 6, found through a magic number. */
+#include "lib/base/bytes.h"
 #include "lib/disk/syslinux.h"
 #include "lib/base/mem.h"
 
@@ -29,42 +30,24 @@ typedef struct Areas {
         size_t first_low, first_high; /* u32 each, in the boot sector */
 } Areas;
 
-static uint32_t get16(const uint8_t *p) {
-        return (uint32_t)p[0] | (uint32_t)p[1] << 8;
-}
-
-static uint32_t get32(const uint8_t *p) {
-        return get16(p) | get16(p + 2) << 16;
-}
-
-static void put16(uint8_t *p, uint32_t v) {
-        p[0] = (uint8_t)v;
-        p[1] = (uint8_t)(v >> 8);
-}
-
-static void put32(uint8_t *p, uint32_t v) {
-        put16(p, v);
-        put16(p + 2, v >> 16);
-}
-
 /* --- taking the installer apart ------------------------------------------------------------- */
 
 static bool find_areas(const Syslinux *s, Areas *ret) {
         size_t at = 0;
-        while (at + 24 <= SECTOR_SIZE && get32(s->sys + at) != magic)
+        while (at + 24 <= SECTOR_SIZE && get_le(s->sys + at, 4) != magic)
                 at += 4;
         if (at + 24 > SECTOR_SIZE)
                 return false;
-        size_t more = get16(s->sys + at + PATCH_MORE);
+        size_t more = get_le(s->sys + at + PATCH_MORE, 2);
         if (more < at + 24 || more + 20 > s->sys_size)
                 return false;
         const uint8_t *p = s->sys + more;
         *ret = (Areas){ .at = at,
-                        .adv_pointers = get16(p),
-                        .extents = get16(p + 10),
-                        .n_extents = get16(p + 12),
-                        .first_low = get16(p + 14),
-                        .first_high = get16(p + 16) };
+                        .adv_pointers = get_le(p, 2),
+                        .extents = get_le(p + 10, 2),
+                        .n_extents = get_le(p + 12, 2),
+                        .first_low = get_le(p + 14, 2),
+                        .first_high = get_le(p + 16, 2) };
         return ret->adv_pointers + 16 <= s->sys_size &&
                ret->extents + ret->n_extents * EXTENT <= s->sys_size &&
                s->sys_size / SECTOR_SIZE + ADV_SECTORS <= ret->n_extents &&
@@ -74,7 +57,7 @@ static bool find_areas(const Syslinux *s, Areas *ret) {
 static const uint8_t *find_boot_sector(const uint8_t *p, size_t n) {
         for (size_t at = 0; at + SECTOR_SIZE <= n; at += 4)
                 if (!memcmp(p + at, "\xeb\x58\x90SYSLINUX", 11) &&
-                    get32(p + at + MAGIC_AT) == magic && !memcmp(p + at + 510, "\x55\xaa", 2))
+                    get_le(p + at + MAGIC_AT, 4) == magic && !memcmp(p + at + 510, "\x55\xaa", 2))
                         return p + at;
         return NULL;
 }
@@ -86,10 +69,11 @@ static bool find_c32(const uint8_t *p, size_t n, size_t from, Syslinux *s) {
                            "\x7f"
                            "ELF\1\1\1",
                            7) != 0 ||
-                    get16(p + at + 16) != 3 || get16(p + at + 18) != 3) /* shared object, i386 */
+                    get_le(p + at + 16, 2) != 3 ||
+                    get_le(p + at + 18, 2) != 3) /* shared object, i386 */
                         continue;
                 uint64_t size =
-                        get32(p + at + 32) + (uint64_t)get16(p + at + 46) * get16(p + at + 48);
+                        get_le(p + at + 32, 4) + get_le(p + at + 46, 2) * get_le(p + at + 48, 2);
                 if (size < ELF_HEADER || size > n - at)
                         continue;
                 s->c32 = p + at;
@@ -131,8 +115,8 @@ size_t syslinux_installed_size(const Syslinux *s) {
 static void put_extents(uint8_t *list, uint32_t sector, uint32_t n) {
         for (; n; list += EXTENT) {
                 uint32_t len = MIN(n, (uint32_t)UINT16_MAX / SECTOR_SIZE);
-                put32(list, sector);
-                put16(list + 8, len);
+                put_le(list, sector, 4);
+                put_le(list + 8, len, 2);
                 sector += len;
                 n -= len;
         }
@@ -144,28 +128,28 @@ int syslinux_patch(const Syslinux *s, uint32_t sector, uint8_t *sys, uint8_t *bo
                 return err_set(e, ERR_VERIFY, 0, "ldlinux.sys is of an unknown version");
         uint32_t sectors = (uint32_t)(s->sys_size / SECTOR_SIZE);
         memcpy(boot_sector, s->boot_sector, SECTOR_SIZE);
-        put32(boot_sector + a.first_low, sector);
-        put32(boot_sector + a.first_high, 0);
+        put_le(boot_sector + a.first_low, sector, 4);
+        put_le(boot_sector + a.first_high, 0, 4);
         memcpy(sys, s->sys, s->sys_size);
-        put16(sys + a.at + PATCH_DATA, sectors);
-        put16(sys + a.at + PATCH_ADV, ADV_SECTORS);
-        put32(sys + a.at + PATCH_WORDS, (uint32_t)(s->sys_size / 4));
+        put_le(sys + a.at + PATCH_DATA, sectors, 2);
+        put_le(sys + a.at + PATCH_ADV, ADV_SECTORS, 2);
+        put_le(sys + a.at + PATCH_WORDS, (uint32_t)(s->sys_size / 4), 4);
         memset(sys + a.extents, 0, a.n_extents * EXTENT);
         put_extents(sys + a.extents, sector + 1, sectors - 1);
         memset(sys + a.adv_pointers, 0, 16);
-        put32(sys + a.adv_pointers, sector + sectors);
-        put32(sys + a.adv_pointers + 8, sector + sectors + 1);
-        put32(sys + a.at + PATCH_SUM, 0);
+        put_le(sys + a.adv_pointers, sector + sectors, 4);
+        put_le(sys + a.adv_pointers + 8, sector + sectors + 1, 4);
+        put_le(sys + a.at + PATCH_SUM, 0, 4);
         uint32_t sum = magic;
         for (size_t i = 0; i < s->sys_size; i += 4)
-                sum -= get32(sys + i);
-        put32(sys + a.at + PATCH_SUM, sum);
+                sum -= get_le(sys + i, 4);
+        put_le(sys + a.at + PATCH_SUM, sum, 4);
         for (int i = 0; i < ADV_SECTORS; i++) {
                 uint8_t *adv = sys + s->sys_size + (size_t)i * SECTOR_SIZE;
                 memset(adv, 0, SECTOR_SIZE);
-                put32(adv, adv_head);
-                put32(adv + 4, adv_sum);
-                put32(adv + SECTOR_SIZE - 4, adv_tail);
+                put_le(adv, adv_head, 4);
+                put_le(adv + 4, adv_sum, 4);
+                put_le(adv + SECTOR_SIZE - 4, adv_tail, 4);
         }
         return 0;
 }

@@ -1,5 +1,6 @@
 /* uki.c - see uki.h.  Sections are appended to the stub at computed addresses; fixed ones, as old
  * recipes have them, overlap as soon as a kernel grows. */
+#include "lib/base/bytes.h"
 #include "lib/disk/uki.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -68,9 +69,9 @@ static uint64_t data_step(const UkiParts *parts, const Pe *pe) {
 static void stretch_last(const Pe *pe, uint8_t *head, uint32_t end) {
         for (size_t i = 0; i < pe->n_sections; i++) {
                 uint8_t *h = head + pe->sections + i * PE_SECTION_HEADER;
-                uint32_t size = le_get(h + 16, 4), at = le_get(h + 20, 4);
+                uint32_t size = get_le(h + 16, 4), at = get_le(h + 20, 4);
                 if (size && at + size == pe->data_end) {
-                        le_put(h + 16, end - at, 4);
+                        put_le(h + 16, end - at, 4);
                         return;
                 }
         }
@@ -84,11 +85,11 @@ static void add_section(Pe *pe, uint8_t *head, const Section *s, uint64_t step, 
         *address = round_up(*address, PAGE);
         memset(h, 0, PE_SECTION_HEADER);
         memcpy(h, s->name, strlen(s->name));
-        le_put(h + 8, (uint32_t)size, 4);
-        le_put(h + 12, (uint32_t)*address, 4);
-        le_put(h + 16, (uint32_t)round_up(size, step), 4);
-        le_put(h + 20, (uint32_t)at, 4);
-        le_put(h + 36, READABLE_DATA, 4);
+        put_le(h + 8, (uint32_t)size, 4);
+        put_le(h + 12, (uint32_t)*address, 4);
+        put_le(h + 16, (uint32_t)round_up(size, step), 4);
+        put_le(h + 20, (uint32_t)at, 4);
+        put_le(h + 36, READABLE_DATA, 4);
         extents_append(out, s->data);
         extents_zero(out, round_up(size, step) - size);
         if (s->ret_at)
@@ -123,20 +124,20 @@ static int assemble(const UkiParts *parts, const Section *sections, size_t n, Ex
         /* what followed the sections was a symbol table, whose place is now theirs */
         memset(head + pe.data_end, 0, MIN(parts->stub->size, (uint64_t)start) - pe.data_end);
         stretch_last(&pe, head, start);
-        le_put(head + pe.coff + 8, 0, 4);
-        le_put(head + pe.coff + 12, 0, 4);
+        put_le(head + pe.coff + 8, 0, 4);
+        put_le(head + pe.coff + 12, 0, 4);
         Content stub = content_bytes(head, start);
         extents_add(out, &stub);
         for (size_t i = 0; i < n; i++)
                 add_section(&pe, head, &sections[i], step, &address, base, out);
-        le_put(head + pe.coff + 2, pe.n_sections, 2);
-        le_put(head + pe.optional + 56, (uint32_t)round_up(address, pe.section_alignment), 4);
-        le_put(head + pe.checksum, 0, 4);
+        put_le(head + pe.coff + 2, pe.n_sections, 2);
+        put_le(head + pe.optional + 56, (uint32_t)round_up(address, pe.section_alignment), 4);
+        put_le(head + pe.checksum, 0, 4);
         _cleanup_extents_ Extents *file = extents_new();
         extents_append_range(file, out, base, extents_size(out) - base);
         if (pe_checksum(file, &sum, e) < 0)
                 return -1;
-        le_put(head + pe.checksum, sum, 4);
+        put_le(head + pe.checksum, sum, 4);
         return 0;
 }
 

@@ -29,6 +29,6 @@ typedef struct UkiLayout {
 /* ERR_SPEC: not a bzImage (amd64) or uncompressed Image (arm64). */
 int uki_check_kernel(const Extents *kernel, const char *arch, Err *e);
 /* Appends the image to out; kernel and initrd are referred to and must outlive it.  layout may be
- * NULL.  ERR_USAGE: kernel or stub of another kind or architecture, parts too large; ERR_VERIFY:
+ * NULL.  ERR_SPEC: kernel or stub of another kind or architecture, parts too large; ERR_VERIFY:
  * the stub is damaged or has no room for the sections. */
 int uki_image(const UkiParts *parts, Extents *out, UkiLayout *layout, Err *e);

@@ -1,5 +1,6 @@
 /* vhd.c - see vhd.h.  Everything is big endian.  The creator is "win ": with most others QEMU cuts
  * the disk to its cylinders (formats.md 3.7). */
+#include "lib/base/bytes.h"
 #include "lib/disk/vhd.h"
 #include "lib/base/str.h"
 #include "lib/disk/clusters.h"
@@ -15,21 +16,6 @@ enum {
         DYNAMIC = 3,
 };
 enum { EPOCH_2000 = 946684800 };
-
-static void put16(uint8_t *p, uint32_t v) {
-        p[0] = (uint8_t)(v >> 8);
-        p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v) {
-        put16(p, v >> 16);
-        put16(p + 2, v);
-}
-
-static void put64(uint8_t *p, uint64_t v) {
-        put32(p, (uint32_t)(v >> 32));
-        put32(p + 4, (uint32_t)v);
-}
 
 static uint32_t checksum(const uint8_t *p, size_t n) {
         uint32_t sum = 0;
@@ -60,7 +46,7 @@ static void put_geometry(uint8_t *p, uint64_t bytes) {
                         tracks = total / sectors;
                 }
         }
-        put16(p, (uint32_t)(tracks / heads));
+        put_be(p, (uint32_t)(tracks / heads), 2);
         p[2] = (uint8_t)heads;
         p[3] = (uint8_t)sectors;
 }
@@ -68,30 +54,30 @@ static void put_geometry(uint8_t *p, uint64_t bytes) {
 static void fill_footer(const VhdOptions *o, uint64_t size, uint8_t f[FOOTER]) {
         memset(f, 0, FOOTER);
         memcpy(f, "conectix", 8);
-        put32(f + 8, 2);
-        put32(f + 12, 0x00010000);
-        put64(f + 16, o->dynamic ? (uint64_t)FOOTER : UINT64_MAX);
-        put32(f + 24, o->time > EPOCH_2000 ? (uint32_t)(o->time - EPOCH_2000) : 0);
+        put_be(f + 8, 2, 4);
+        put_be(f + 12, 0x00010000, 4);
+        put_be(f + 16, o->dynamic ? (uint64_t)FOOTER : UINT64_MAX, 8);
+        put_be(f + 24, o->time > EPOCH_2000 ? (uint32_t)(o->time - EPOCH_2000) : 0, 4);
         memcpy(f + 28, "win ", 4);
-        put32(f + 32, 0x00010000);
+        put_be(f + 32, 0x00010000, 4);
         memcpy(f + 36, "Wi2k", 4);
-        put64(f + 40, size);
-        put64(f + 48, size);
+        put_be(f + 40, size, 8);
+        put_be(f + 48, size, 8);
         put_geometry(f + 56, size);
-        put32(f + 60, o->dynamic ? DYNAMIC : FIXED);
+        put_be(f + 60, o->dynamic ? DYNAMIC : FIXED, 4);
         memcpy(f + 68, o->uuid.b, sizeof o->uuid.b);
-        put32(f + 64, checksum(f, FOOTER));
+        put_be(f + 64, checksum(f, FOOTER), 4);
 }
 
 static void fill_header(uint32_t entries, uint8_t h[HEADER]) {
         memset(h, 0, HEADER);
         memcpy(h, "cxsparse", 8);
         memset(h + 8, 0xff, 8);
-        put64(h + 16, BAT_AT);
-        put32(h + 24, 0x00010000);
-        put32(h + 28, entries);
-        put32(h + 32, BLOCK);
-        put32(h + 36, checksum(h, HEADER));
+        put_be(h + 16, BAT_AT, 8);
+        put_be(h + 24, 0x00010000, 4);
+        put_be(h + 28, entries, 4);
+        put_be(h + 32, BLOCK, 4);
+        put_be(h + 36, checksum(h, HEADER), 4);
 }
 
 /* --- blocks --------------------------------------------------------------------------------- */
@@ -107,7 +93,7 @@ static int write_block(const Extents *disk, uint32_t i, uint8_t *buf, uint8_t *b
         memset(buf + BITMAP + n, 0, BLOCK - (size_t)n);
         if (bytes_are_zero(buf + BITMAP, (size_t)n))
                 return 0;
-        put32(bat + 4 * (size_t)i, (uint32_t)(out->written / UNIT));
+        put_be(bat + 4 * (size_t)i, (uint32_t)(out->written / UNIT), 4);
         return sink_write(out, buf, BITMAP + BLOCK, e);
 }
 

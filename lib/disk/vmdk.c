@@ -1,5 +1,6 @@
 /* vmdk.c - see vmdk.h.  In a stream the tables follow what they point to, each behind a marker, and
  * the header's copy at the end says where the directory is. */
+#include "lib/base/bytes.h"
 #include "lib/disk/vmdk.h"
 #include "lib/base/str.h"
 #include "lib/disk/clusters.h"
@@ -28,27 +29,17 @@ typedef struct Writer {
         size_t n_tables;
 } Writer;
 
-static void put32(uint8_t *p, uint32_t v) {
-        for (int i = 0; i < 4; i++)
-                p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static void put64(uint8_t *p, uint64_t v) {
-        put32(p, (uint32_t)v);
-        put32(p + 4, (uint32_t)(v >> 32));
-}
-
 static int write_header(Sink *out, uint64_t units, uint64_t directory, Err *e) {
         uint8_t h[UNIT] = "KDMV";
-        put32(h + 4, VERSION);
-        put32(h + 8, FLAGS);
-        put64(h + 12, units);
-        put64(h + 20, GRAIN_UNITS);
-        put64(h + 28, 1);
-        put64(h + 36, DESCRIPTOR_UNITS);
-        put32(h + 44, TABLE);
-        put64(h + 56, directory);
-        put64(h + 64, OVERHEAD_UNITS);
+        put_le(h + 4, VERSION, 4);
+        put_le(h + 8, FLAGS, 4);
+        put_le(h + 12, units, 8);
+        put_le(h + 20, GRAIN_UNITS, 8);
+        put_le(h + 28, 1, 8);
+        put_le(h + 36, DESCRIPTOR_UNITS, 8);
+        put_le(h + 44, TABLE, 4);
+        put_le(h + 56, directory, 8);
+        put_le(h + 64, OVERHEAD_UNITS, 8);
         memcpy(h + 73, "\n \r\n", 4);
         h[77] = DEFLATE;
         return sink_write(out, h, sizeof h, e);
@@ -73,15 +64,15 @@ static int write_descriptor(Sink *out, uint64_t units, uint32_t cid, Err *e) {
 
 static int write_marker(Sink *out, uint64_t units, Marker type, Err *e) {
         uint8_t m[UNIT] = { 0 };
-        put64(m, units);
-        put32(m + 12, type);
+        put_le(m, units, 8);
+        put_le(m + 12, type, 4);
         return sink_write(out, m, sizeof m, e);
 }
 
 static int write_words(Sink *out, const uint32_t *words, size_t n, Err *e) {
         _cleanup_free_ uint8_t *bytes = xcalloc(n + 1, 4);
         for (size_t i = 0; i < n; i++)
-                put32(bytes + 4 * i, words[i]);
+                put_le(bytes + 4 * i, words[i], 4);
         if (sink_write(out, bytes, 4 * n, e) < 0)
                 return -1;
         return sink_pad(out, UNIT, e);
@@ -108,8 +99,8 @@ static int add_grain(void *ctx, const Cluster *c, Err *e) {
         w->table_index = c->index / TABLE;
         w->table[c->index % TABLE] = (uint32_t)(w->out->written / UNIT);
         w->any = true;
-        put64(head, c->index * GRAIN_UNITS);
-        put32(head + 8, (uint32_t)c->n);
+        put_le(head, c->index * GRAIN_UNITS, 8);
+        put_le(head + 8, (uint32_t)c->n, 4);
         if (sink_write(w->out, head, sizeof head, e) < 0 ||
             sink_write(w->out, c->data, c->n, e) < 0)
                 return -1;

@@ -2,8 +2,6 @@
  *
  * The superblock goes in last but stands in memory that the extents refer to, so identifier and
  * checksum are filled in after everything else is known. */
-#include "lib/base/pool.h"
-#include "lib/base/sums.h"
 #include "lib/base/uuid.h"
 #include "lib/fs/erofs_parts.h"
 
@@ -115,16 +113,16 @@ static void put_blocks(const ErofsPlan *plan, bool directories, Writer *w) {
 
 static void put_super(const ErofsPlan *plan, Buf *b) {
         buf_zero(b, EROFS_SUPER_OFFSET);
-        erofs_le(b, MAGIC, 4);
-        erofs_le(b, 0, 4);
-        erofs_le(b, COMPAT_CHECKSUM | COMPAT_MTIME, 4);
-        erofs_le(b, (uint64_t)__builtin_ctz(EROFS_BLOCK), 1);
-        erofs_le(b, 0, 1);
-        erofs_le(b, plan->places[0].at / EROFS_SLOT, 2);
-        erofs_le(b, plan->x->n, 8);
-        erofs_le(b, (uint64_t)plan->mtime, 8);
-        erofs_le(b, 0, 4);
-        erofs_le(b, plan->n_blocks, 4);
+        buf_add_le(b, MAGIC, 4);
+        buf_add_le(b, 0, 4);
+        buf_add_le(b, COMPAT_CHECKSUM | COMPAT_MTIME, 4);
+        buf_add_le(b, (uint64_t)__builtin_ctz(EROFS_BLOCK), 1);
+        buf_add_le(b, 0, 1);
+        buf_add_le(b, plan->places[0].at / EROFS_SLOT, 2);
+        buf_add_le(b, plan->x->n, 8);
+        buf_add_le(b, (uint64_t)plan->mtime, 8);
+        buf_add_le(b, 0, 4);
+        buf_add_le(b, plan->n_blocks, 4);
         buf_zero(b, EROFS_BLOCK - b->len);
 }
 
@@ -141,45 +139,11 @@ static uint32_t crc32c(const unsigned char *p, size_t n) {
 
 /* --- the identifier ------------------------------------------------------------------------- */
 
-enum { READ_CHUNKS = 16 }; /* of SUMS_CHUNK bytes, by one thread at a time */
-
-typedef struct ImageSums {
-        const Extents *part;
-        unsigned char *values; /* SUM_SIZE each */
-} ImageSums;
-
-static int sum_some(void *ctx, size_t i, Err *e) {
-        const ImageSums *s = ctx;
-        _cleanup_free_ char *buf = xmalloc(SUMS_CHUNK);
-        for (uint64_t k = (uint64_t)i * READ_CHUNKS; k < ((uint64_t)i + 1) * READ_CHUNKS; k++) {
-                uint64_t at = k * SUMS_CHUNK, size = extents_size(s->part);
-                if (at >= size)
-                        break;
-                size_t n = (size_t)MIN(size - at, (uint64_t)SUMS_CHUNK);
-                if (extents_read(s->part, at, buf, n, e) < 0)
-                        return -1;
-                sums_put(s->values + k * SUM_SIZE, buf, n);
-        }
-        return 0;
-}
-
-/* From the bytes, not from the references to them: the same tree out of a warm cache, or out of
- * layers that were compressed differently, must give the same image. */
-static int digest_bytes(const Extents *part, Digest *ret, Err *e) {
-        uint64_t chunks = sums_count(extents_size(part));
-        _cleanup_free_ unsigned char *values = xcalloc(chunks, SUM_SIZE);
-        ImageSums s = { part, values };
-        if (pool_run((chunks + READ_CHUNKS - 1) / READ_CHUNKS, 0, sum_some, &s, e) < 0)
+/* *ret follows from all bytes, and so does the identifier that it becomes. */
+static int seal(unsigned char *block, const Extents *part, Digest *ret, Err *e) {
+        if (extents_digest(part, ret, e) < 0)
                 return -1;
-        hash_bytes(values, chunks * SUM_SIZE, ret);
-        return 0;
-}
-
-static int seal(unsigned char *block, const Extents *part, Err *e) {
-        Digest digest;
-        if (digest_bytes(part, &digest, e) < 0)
-                return -1;
-        Uuid uuid = uuid_derive("erofs", &digest);
+        Uuid uuid = uuid_derive("erofs", ret);
         memcpy(block + UUID_AT, uuid.b, sizeof uuid.b);
         uint32_t crc = crc32c(block + EROFS_SUPER_OFFSET, EROFS_BLOCK - EROFS_SUPER_OFFSET);
         for (size_t i = 0; i < 4; i++)
@@ -191,6 +155,7 @@ int erofs_image(const Tree *t, bool (*skip)(const char *name), const ErofsOption
                 Err *e) {
         _cleanup_inodes_ Inodes *x = NULL;
         ErofsPlan plan = { 0 };
+        Digest digest;
         if (inodes_new(t, skip, o->mtime, &x, e) < 0 || inodes_find_copies(x, e) < 0)
                 return -1;
         int r = erofs_plan(x, o->mtime, &plan, e);
@@ -206,9 +171,12 @@ int erofs_image(const Tree *t, bool (*skip)(const char *name), const ErofsOption
                 put_blocks(&plan, true, &w);
                 put_blocks(&plan, false, &w);
                 buf_done(&w.literal);
-                r = seal(block, part, e);
+                bool alone = !extents_size(out);
+                r = seal(block, part, &digest, e);
                 if (r == 0)
                         extents_append(out, part);
+                if (r == 0 && alone)
+                        extents_set_digest(out, &digest);
         }
         erofs_plan_done(&plan);
         return r;

@@ -90,10 +90,10 @@ void erofs_put_directory(const ErofsPlan *p, const Inode *dir, Buf *b) {
                 buf_zero(b, -b->len & (EROFS_BLOCK - 1));
                 for (size_t i = 0; i < n; i++) {
                         const char *name = peek(&c, &inode);
-                        erofs_le(b, p->places[inode->number - 1].at / EROFS_SLOT, 8);
-                        erofs_le(b, at, 2);
-                        erofs_le(b, file_type(inode), 1);
-                        erofs_le(b, 0, 1);
+                        buf_add_le(b, p->places[inode->number - 1].at / EROFS_SLOT, 8);
+                        buf_add_le(b, at, 2);
+                        buf_add_le(b, file_type(inode), 1);
+                        buf_add_le(b, 0, 1);
                         at += strlen(name);
                         advance(&c, name);
                 }

@@ -40,9 +40,9 @@ static void put_xattrs(const Entry *entry, Buf *b) {
                 unsigned prefix = name ? prefix_of(name, &rest) : 0;
                 if (!prefix)
                         continue;
-                erofs_le(b, strlen(rest), 1);
-                erofs_le(b, prefix, 1);
-                erofs_le(b, r->value_len, 2);
+                buf_add_le(b, strlen(rest), 1);
+                buf_add_le(b, prefix, 1);
+                buf_add_le(b, r->value_len, 2);
                 buf_adds(b, rest);
                 buf_add(b, r->value, r->value_len);
                 buf_zero(b, -(strlen(rest) + r->value_len) & 3);
@@ -67,32 +67,32 @@ static uint32_t address(const Inode *i, const ErofsPlace *p) {
 
 void erofs_put_inode(const ErofsPlan *plan, const Inode *i, Buf *b) {
         const ErofsPlace *p = &plan->places[i->number - 1];
-        erofs_le(b,
-                 (p->extended ? FORM_EXTENDED : 0) |
-                         (p->tail_inside ? LAYOUT_INLINE : LAYOUT_PLAIN),
-                 2);
-        erofs_le(b, p->xattrs ? (p->xattrs - XATTR_HEADER) / 4 + 1 : 0, 2);
-        erofs_le(b, inode_mode(i), 2);
+        buf_add_le(b,
+                   (p->extended ? FORM_EXTENDED : 0) |
+                           (p->tail_inside ? LAYOUT_INLINE : LAYOUT_PLAIN),
+                   2);
+        buf_add_le(b, p->xattrs ? (p->xattrs - XATTR_HEADER) / 4 + 1 : 0, 2);
+        buf_add_le(b, inode_mode(i), 2);
         if (p->extended) {
-                erofs_le(b, 0, 2);
-                erofs_le(b, p->size, 8);
-                erofs_le(b, address(i, p), 4);
-                erofs_le(b, i->number, 4);
-                erofs_le(b, i->entry.uid, 4);
-                erofs_le(b, i->entry.gid, 4);
-                erofs_le(b, (uint64_t)i->entry.mtime, 8);
-                erofs_le(b, i->entry.mtime_nsec, 4);
-                erofs_le(b, i->links, 4);
+                buf_add_le(b, 0, 2);
+                buf_add_le(b, p->size, 8);
+                buf_add_le(b, address(i, p), 4);
+                buf_add_le(b, i->number, 4);
+                buf_add_le(b, i->entry.uid, 4);
+                buf_add_le(b, i->entry.gid, 4);
+                buf_add_le(b, (uint64_t)i->entry.mtime, 8);
+                buf_add_le(b, i->entry.mtime_nsec, 4);
+                buf_add_le(b, i->links, 4);
                 buf_zero(b, 16);
         } else {
-                erofs_le(b, i->links, 2);
-                erofs_le(b, p->size, 4);
-                erofs_le(b, 0, 4);
-                erofs_le(b, address(i, p), 4);
-                erofs_le(b, i->number, 4);
-                erofs_le(b, i->entry.uid, 2);
-                erofs_le(b, i->entry.gid, 2);
-                erofs_le(b, 0, 4);
+                buf_add_le(b, i->links, 2);
+                buf_add_le(b, p->size, 4);
+                buf_add_le(b, 0, 4);
+                buf_add_le(b, address(i, p), 4);
+                buf_add_le(b, i->number, 4);
+                buf_add_le(b, i->entry.uid, 2);
+                buf_add_le(b, i->entry.gid, 2);
+                buf_add_le(b, 0, 4);
         }
         if (p->xattrs)
                 put_xattrs(&i->entry, b);

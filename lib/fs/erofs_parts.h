@@ -4,6 +4,7 @@
  * attributes and, where it fits, the end of its data; blocks of directories; blocks of files. */
 #pragma once
 
+#include "lib/base/bytes.h"
 #include "lib/base/str.h"
 #include "lib/fs/erofs.h"
 #include "lib/fs/inodes.h"
@@ -15,13 +16,6 @@ enum {
         EROFS_EXTENDED = 64,
         EROFS_SUPER_OFFSET = 1024,
 };
-
-static inline void erofs_le(Buf *b, uint64_t v, size_t n) {
-        char bytes[8];
-        for (size_t i = 0; i < n; i++)
-                bytes[i] = (char)(v >> (8 * i));
-        buf_add(b, bytes, n);
-}
 
 /* What becomes of one inode. */
 typedef struct ErofsPlace {

@@ -231,28 +231,28 @@ static void fill_boot_sector(const Plan *p, const FatOptions *o, uint8_t *s) {
         uint8_t *tail = s + (big ? 64 : 36), code = big ? 90 : 62;
         memcpy(s, "\xeb\x00\x90LINUXKIT", 11);
         s[1] = (uint8_t)(code - 2);
-        fat_put16(s + 11, FAT_SECTOR);
+        put_le(s + 11, FAT_SECTOR, 2);
         s[13] = (uint8_t)l->sectors_per_cluster;
-        fat_put16(s + 14, l->reserved_sectors);
+        put_le(s + 14, l->reserved_sectors, 2);
         s[16] = 2;
-        fat_put16(s + 17, l->root_entries);
+        put_le(s + 17, l->root_entries, 2);
         bool is_short = !big && l->total_sectors < 65536;
-        fat_put16(s + 19, is_short ? l->total_sectors : 0);
+        put_le(s + 19, is_short ? l->total_sectors : 0, 2);
         s[21] = 0xf8;
-        fat_put16(s + 22, big ? 0 : l->fat_sectors);
-        fat_put16(s + 24, 63);
-        fat_put16(s + 26, 255);
-        fat_put32(s + 28, o->hidden_sectors);
-        fat_put32(s + 32, is_short ? 0 : l->total_sectors);
+        put_le(s + 22, big ? 0 : l->fat_sectors, 2);
+        put_le(s + 24, 63, 2);
+        put_le(s + 26, 255, 2);
+        put_le(s + 28, o->hidden_sectors, 4);
+        put_le(s + 32, is_short ? 0 : l->total_sectors, 4);
         if (big) {
-                fat_put32(s + 36, l->fat_sectors);
-                fat_put32(s + 44, FIRST_CLUSTER);
-                fat_put16(s + 48, FSINFO_SECTOR);
-                fat_put16(s + 50, BACKUP_SECTOR);
+                put_le(s + 36, l->fat_sectors, 4);
+                put_le(s + 44, FIRST_CLUSTER, 4);
+                put_le(s + 48, FSINFO_SECTOR, 2);
+                put_le(s + 50, BACKUP_SECTOR, 2);
         }
         tail[0] = 0x80;
         tail[2] = 0x29;
-        fat_put32(tail + 3, o->volume_id);
+        put_le(tail + 3, o->volume_id, 4);
         memcpy(tail + 7, p->label, sizeof p->label);
         memcpy(tail + 18, big ? "FAT32   " : l->bits == 16 ? "FAT16   " : "FAT12   ", 8);
         memcpy(s + code, "\xeb\xfe", 2); /* jumps to itself */
@@ -270,9 +270,9 @@ static void fill_reserved(const Plan *p, const FatOptions *o, uint8_t *s) {
         uint8_t *info = s + FSINFO_SECTOR * FAT_SECTOR;
         memcpy(info, "RRaA", 4);
         memcpy(info + 484, "rrAa", 4);
-        fat_put32(info + 488, p->l.free_clusters);
+        put_le(info + 488, p->l.free_clusters, 4);
         /* where to look for a free one: the last that was given away, which is what others keep */
-        fat_put32(info + 492, (uint32_t)p->next - 1);
+        put_le(info + 492, (uint32_t)p->next - 1, 4);
         memcpy(info + 510, "\x55\xaa", 2);
         memcpy(s + 2 * FAT_SECTOR + 510, "\x55\xaa", 2);
         memcpy(s + BACKUP_SECTOR * FAT_SECTOR, s, 3 * FAT_SECTOR);
@@ -280,9 +280,9 @@ static void fill_reserved(const Plan *p, const FatOptions *o, uint8_t *s) {
 
 static void fat_set(uint8_t *table, int bits, uint64_t cluster, uint32_t value) {
         if (bits == 32) {
-                fat_put32(table + 4 * cluster, value & 0x0fffffff);
+                put_le(table + 4 * cluster, value & 0x0fffffff, 4);
         } else if (bits == 16) {
-                fat_put16(table + 2 * cluster, value);
+                put_le(table + 2 * cluster, value, 2);
         } else {
                 uint8_t *p = table + cluster * 3 / 2;
                 if (cluster & 1) {

@@ -1,6 +1,7 @@
 /* fat_internal.h - what fat.c (planning, tables) and fat_tree.c (names, folders) share. */
 #pragma once
 
+#include "lib/base/bytes.h"
 #include "lib/base/mem.h"
 #include "lib/fs/fat.h"
 
@@ -31,12 +32,3 @@ int fat_tree_build(const FatFile *files, size_t n, bool has_label, Arena *a, Fat
 /* The entries of a folder into p, of at least dir->bytes bytes; clusters are assigned. label is
  * that of the volume for the root's first entry, or NULL. */
 void fat_folder_fill(const FatNode *dir, const uint8_t *label, int64_t mtime, uint8_t *p);
-
-static inline void fat_put16(uint8_t *p, uint32_t v) {
-        p[0] = (uint8_t)v;
-        p[1] = (uint8_t)(v >> 8);
-}
-static inline void fat_put32(uint8_t *p, uint32_t v) {
-        fat_put16(p, v);
-        fat_put16(p + 2, v >> 16);
-}

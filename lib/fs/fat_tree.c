@@ -326,12 +326,12 @@ static uint8_t *put_entry(uint8_t *p, const void *name, uint8_t attributes, uint
         uint32_t time = dos_time(mtime);
         memcpy(p, name, FAT_SHORT);
         p[11] = attributes;
-        fat_put32(p + 14, time);       /* created */
-        fat_put16(p + 18, time >> 16); /* read */
-        fat_put16(p + 20, cluster >> 16);
-        fat_put32(p + 22, time);
-        fat_put16(p + 26, cluster);
-        fat_put32(p + 28, (uint32_t)size);
+        put_le(p + 14, time, 4);       /* created */
+        put_le(p + 18, time >> 16, 2); /* read */
+        put_le(p + 20, cluster >> 16, 2);
+        put_le(p + 22, time, 4);
+        put_le(p + 26, cluster, 2);
+        put_le(p + 28, (uint32_t)size, 4);
         return p + FAT_ENTRY;
 }
 
@@ -351,7 +351,7 @@ static uint8_t *put_long(uint8_t *p, const FatNode *f) {
                 p[13] = sum;
                 for (unsigned i = 0; i < LONG_PART; i++) {
                         unsigned at = (part - 1) * LONG_PART + i;
-                        fat_put16(p + places[i], at < n ? units[at] : at == n ? 0 : 0xffff);
+                        put_le(p + places[i], at < n ? units[at] : at == n ? 0 : 0xffff, 2);
                 }
         }
         return p;

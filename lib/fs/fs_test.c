@@ -381,6 +381,31 @@ static void test_gzip_same_bytes(void **state) {
                 0);
 }
 
+/* Contents out of a layer and the same ones out of memory. */
+static void test_gzip_same_bytes_by_any_reference(void **state) {
+        const Input *in = *state;
+        static const size_t sizes[] = { 1000, 200000, 250000, 250000,  250000,  250000,
+                                        7,    300000, 1,      1 << 20, 1700000, 48576 };
+        Buf out[2] = { 0 };
+        for (size_t k = 0; k < 2; k++) {
+                Sink *s = sink_buf(&out[k]), *gz = NULL;
+                assert_int_equal(gzip_sink(s, NULL, 6, &gz, NULL), 0);
+                for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+                        Content blob = { .blob = &in->blob, .offset = 9 * i, .size = sizes[i] };
+                        Content bytes = content_bytes(in->data + 9 * i, sizes[i]);
+                        assert_int_equal(sink_write(gz, "header", 6, NULL), 0);
+                        assert_int_equal(sink_content(gz, k ? &blob : &bytes, NULL), 0);
+                }
+                assert_int_equal(sink_finish(gz, NULL), 0);
+                sink_free(gz);
+                sink_free(s);
+        }
+        assert_int_equal(out[0].len, out[1].len);
+        assert_memory_equal(out[0].data, out[1].data, out[0].len);
+        buf_done(&out[0]);
+        buf_done(&out[1]);
+}
+
 static void test_gzip_reports_short_input(void **state) {
         const Input *in = *state;
         Err e = ERR_INIT;
@@ -434,6 +459,7 @@ int main(void) {
                 cmocka_unit_test(test_cpio_refuses_what_it_cannot_hold),
                 cmocka_unit_test(test_gzip_is_one_valid_member),
                 cmocka_unit_test(test_gzip_same_bytes),
+                cmocka_unit_test(test_gzip_same_bytes_by_any_reference),
                 cmocka_unit_test(test_gzip_reports_short_input),
         };
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -4,6 +4,7 @@
  * The point a reader would miss: the name of a cached piece is computed from *references* (digest
  * of the blob, offset, length) and from literal bytes, never by reading file contents. That is why
  * a warm build does not touch the layers at all. */
+#include "lib/base/bytes.h"
 #include "lib/fs/gzip.h"
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
@@ -91,18 +92,6 @@ static void piece_key(const Piece *p, Digest *ret) {
                         hash_update(h, p->literal.data + part->at, c->size);
         }
         hash_final(h, ret);
-}
-
-static void put_le(unsigned char *p, uint64_t v, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                p[i] = (unsigned char)(v >> (8 * i));
-}
-
-static uint64_t get_le(const unsigned char *p, size_t n) {
-        uint64_t v = 0;
-        for (size_t i = n; i-- > 0;)
-                v = v << 8 | p[i];
-        return v;
 }
 
 /* The body is looked at here, on the worker's thread, because a damaged piece can still be made
@@ -234,22 +223,26 @@ static int gzip_write(Sink *s, const void *data, size_t n, Err *e) {
         return 0;
 }
 
+static int add_slice(GzipSink *g, const Content *c, Err *e) {
+        if (!c->blob)
+                return gzip_write(&g->base, c->bytes, c->size, e);
+        add_part(g->piece, c);
+        return 0;
+}
+
+/* Where pieces are cut must not depend on whether the bytes are in memory. */
 static int gzip_content(Sink *s, const Content *c, Err *e) {
         GzipSink *g = (GzipSink *)s;
-        if (!c->blob)
-                return gzip_write(s, c->bytes, c->size, e);
         if (c->size < OWN_PIECE) {
                 if (g->piece->size + c->size > PIECE && cut(g, e) < 0)
                         return -1;
-                add_part(g->piece, c);
-                return 0;
+                return add_slice(g, c, e);
         }
         if (cut(g, e) < 0)
                 return -1;
         for (uint64_t at = 0; at < c->size; at += PIECE) {
                 Content slice = content_slice(c, at, MIN(c->size - at, (uint64_t)PIECE));
-                add_part(g->piece, &slice);
-                if (cut(g, e) < 0)
+                if (add_slice(g, &slice, e) < 0 || cut(g, e) < 0)
                         return -1;
         }
         return 0;

@@ -7,7 +7,7 @@
 
 enum {
         MAX_NAME = 255,   /* NAME_MAX of Linux: no system could open a longer one */
-        MAX_PATH = 4095,  /* PATH_MAX without its NUL */
+        MAX_PATH = 4095,  /* PATH_MAX without its NUL; of a symlink's target too */
         MAX_DEPTH = 1024, /* lets the walk recurse */
         MAX_FOLLOW = 40,  /* symlinks in one path, as Linux has it */
         MAX_IMPLIED = 1 << 20,
@@ -242,6 +242,18 @@ static int add_link(Builder *b, const Entry *entry, Inode **ret, Err *e) {
         return 0;
 }
 
+/* What Linux could not have made, and does not read back whole from any of the file systems. */
+static int check_target(const Entry *entry, Err *e) {
+        size_t n = entry->link ? strlen(entry->link) : 0;
+        if (!n)
+                return err_set(e, ERR_SPEC, 0, "\"%s\" is a symbolic link without a target",
+                               entry->name);
+        if (n > MAX_PATH)
+                return err_set(e, ERR_SPEC, 0, "\"%s\": its target is longer than %d bytes",
+                               entry->name, MAX_PATH);
+        return 0;
+}
+
 static int add(Builder *b, const Entry *entry, Err *e) {
         Inode *dir, *made = NULL;
         const char *name;
@@ -254,6 +266,8 @@ static int add(Builder *b, const Entry *entry, Err *e) {
         if (entry->dev_major > MAX_MAJOR || entry->dev_minor > MAX_MINOR)
                 return err_set(e, ERR_SPEC, 0, "\"%s\": Linux has no device %u:%u", entry->name,
                                entry->dev_major, entry->dev_minor);
+        if (entry->type == ENTRY_SYMLINK && check_target(entry, e) < 0)
+                return -1;
         Slot *old = n ? find(b, dir, name, n) : NULL;
         bool is_dir = !n || (old && inode_is_dir(old->inode));
         if (entry->type == ENTRY_DIR) {

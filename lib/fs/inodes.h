@@ -46,8 +46,8 @@ typedef struct Inodes {
 
 /* skip (may be NULL) tells which cleaned full names are left out, with all below them; a hard link
  * elsewhere to such a file keeps it.  mtime is for directories that the tree does not mention. t
- * must outlive *ret. Errors: a name that cannot be, a file that must also be a directory, a hard
- * link to nothing. */
+ * must outlive *ret. Errors: a name or a symlink's target that cannot be, a file that must also be
+ * a directory, a hard link to nothing. */
 int inodes_new(const Tree *t, bool (*skip)(const char *name), int64_t mtime, Inodes **ret, Err *e);
 void inodes_free(Inodes *x); /* may be NULL */
 static inline void cleanup_inodes_fn(Inodes **x) {

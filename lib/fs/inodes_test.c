@@ -124,7 +124,8 @@ static void skipped_names_vanish(void **state) {
 
 static void what_cannot_be_is_refused(void **state) {
         (void)state;
-        static char deep[3000], wide[300], far[4001], beyond[200], loop[] = "l";
+        static char deep[3000], wide[300], far[4001], beyond[200], target[4097], loop[] = "l";
+        memset(target, 't', sizeof target - 1);
         for (size_t i = 0; i + 1 < sizeof far; i++)
                 far[i] = i % 101 == 100 ? '/' : 'f';
         memset(beyond, 'b', sizeof beyond - 1);
@@ -142,6 +143,9 @@ static void what_cannot_be_is_refused(void **state) {
         REFUSED("longer than 255", F(wide));
         REFUSED("nested deeper", F(deep));
         REFUSED("longer than 4095", D(far), S("l", far), F(beyond));
+        REFUSED("its target is longer than 4095", S("l", target));
+        REFUSED("without a target", S("l", ""));
+        REFUSED("without a target", S("l", NULL), F("l/x"));
         REFUSED("ends in \"..\"", F("a/.."));
         REFUSED("no device 4096:0", { .name = "x", .type = ENTRY_CHAR, .dev_major = 4096 });
 }

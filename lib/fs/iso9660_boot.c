@@ -24,13 +24,13 @@ static void put_validation(uint8_t *p, uint8_t platform) {
         uint32_t sum = 0;
         for (size_t i = 0; i < ENTRY; i += 2)
                 sum += p[i] | (uint32_t)p[i + 1] << 8;
-        iso_le16(p + 28, -sum);
+        put_le(p + 28, -sum, 2);
 }
 
 static void put_image(uint8_t *p, uint64_t sectors, uint64_t block) {
         p[0] = BOOTABLE;
-        iso_le16(p + 6, sectors > UINT16_MAX ? 0 : (uint32_t)sectors);
-        iso_le32(p + 8, (uint32_t)block);
+        put_le(p + 6, sectors > UINT16_MAX ? 0 : (uint32_t)sectors, 2);
+        put_le(p + 8, (uint32_t)block, 4);
 }
 
 void iso_catalog_write(const IsoPlan *p) {
@@ -45,7 +45,7 @@ void iso_catalog_write(const IsoPlan *p) {
         if (p->bios && efi) {
                 to[0] = LAST_HEADER;
                 to[1] = PLATFORM_EFI;
-                iso_le16(to + 2, 1);
+                put_le(to + 2, 1, 2);
                 to += ENTRY;
         }
         if (efi)
@@ -75,8 +75,8 @@ void iso_boot_patch(const IsoPlan *p) {
         for (uint64_t i = TABLE_END; i < f->content.size; i++)
                 sum += (uint32_t)b[i] << 8 * (i & 3);
         memset(b + TABLE_AT, 0, TABLE_END - TABLE_AT);
-        iso_le32(b + 8, ISO_DESCRIPTORS);
-        iso_le32(b + 12, (uint32_t)f->block);
-        iso_le32(b + 16, (uint32_t)f->content.size);
-        iso_le32(b + 20, sum);
+        put_le(b + 8, ISO_DESCRIPTORS, 4);
+        put_le(b + 12, (uint32_t)f->block, 4);
+        put_le(b + 16, (uint32_t)f->content.size, 4);
+        put_le(b + 20, sum, 4);
 }

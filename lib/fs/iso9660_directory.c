@@ -42,7 +42,7 @@ static size_t identifier(const IsoNode *n, IsoRecord kind, IsoView v, uint8_t *t
         }
         if (v == ISO_JOLIET) {
                 for (size_t i = 0; i < n->joliet_len; i++)
-                        iso_be16(to + 2 * i, n->joliet[i]);
+                        put_be(to + 2 * i, n->joliet[i], 2);
                 return 2 * n->joliet_len;
         }
         size_t len = strlen(n->iso);
@@ -178,10 +178,10 @@ void iso_path_tables_write(const IsoPlan *p, IsoView v, size_t set, uint8_t *at)
                 size_t len = table_identifier(p, v, n, name), step = 8 + ((len + 1) & ~(size_t)1);
                 uint32_t block = iso_structure_block(p, n->dir[v].block, set);
                 l[0] = m[0] = (uint8_t)len;
-                iso_le32(l + 2, block);
-                iso_be32(m + 2, block);
-                iso_le16(l + 6, n->parent->dir[v].number);
-                iso_be16(m + 6, n->parent->dir[v].number);
+                put_le(l + 2, block, 4);
+                put_be(m + 2, block, 4);
+                put_le(l + 6, n->parent->dir[v].number, 2);
+                put_be(m + 6, n->parent->dir[v].number, 2);
                 memcpy(l + 8, name, len);
                 memcpy(m + 8, name, len);
                 l += step;

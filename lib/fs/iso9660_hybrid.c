@@ -29,11 +29,6 @@ enum {
 /* Required by the platform, read-only (UEFI specification 2.10, 5.3.3). */
 static const uint64_t ISO_ATTRIBUTES = 1ull << 60 | 1;
 
-static void put64(uint8_t *p, uint64_t v) {
-        iso_le32(p, (uint32_t)v);
-        iso_le32(p + 4, (uint32_t)(v >> 32));
-}
-
 /* --- DOS --------------------------------------------------------------------------------- */
 
 static void put_dos_entry(uint8_t *p, uint64_t sectors) {
@@ -45,15 +40,15 @@ static void put_dos_entry(uint8_t *p, uint64_t sectors) {
         p[5] = HEADS - 1;
         p[6] = (uint8_t)(TRACK | (last >> 2 & 0xc0));
         p[7] = (uint8_t)last;
-        iso_le32(p + 12, (uint32_t)MIN(sectors, (uint64_t)UINT32_MAX));
+        put_le(p + 12, (uint32_t)MIN(sectors, (uint64_t)UINT32_MAX), 4);
 }
 
 static void put_protective(uint8_t *p, uint64_t sectors) {
         memcpy(p + 1, "\0\2\0", 3);
         p[4] = PROTECTIVE;
         memcpy(p + 5, "\xff\xff\xff", 3);
-        iso_le32(p + 8, 1);
-        iso_le32(p + 12, (uint32_t)MIN(sectors - 1, (uint64_t)UINT32_MAX));
+        put_le(p + 8, 1, 4);
+        put_le(p + 12, (uint32_t)MIN(sectors - 1, (uint64_t)UINT32_MAX), 4);
 }
 
 /* --- GPT (UEFI specification 2.10, 5.3) -------------------------------------------------- */
@@ -69,8 +64,8 @@ static void put_entry(uint8_t *p, const char *type, const Uuid *id, uint64_t fir
         Uuid t = uuid_parse(type);
         put_guid(p, &t);
         put_guid(p + 16, id);
-        put64(p + 32, first_block * ISO_SECTORS);
-        put64(p + 40, end_block * ISO_SECTORS - 1);
+        put_le(p + 32, first_block * ISO_SECTORS, 8);
+        put_le(p + 40, end_block * ISO_SECTORS - 1, 8);
         for (size_t i = 0; name[i]; i++)
                 p[56 + 2 * i] = (uint8_t)name[i];
 }
@@ -78,25 +73,25 @@ static void put_entry(uint8_t *p, const char *type, const Uuid *id, uint64_t fir
 static void put_entries(const IsoPlan *p, uint8_t *to) {
         uint64_t esp_end = p->esp_block + iso_blocks(extents_size(p->o->efi_image));
         put_entry(to, BASIC_DATA, &p->o->iso_guid, ISO_PARTITION, p->iso_end, "ISO9660");
-        put64(to + 48, ISO_ATTRIBUTES);
+        put_le(to + 48, ISO_ATTRIBUTES, 8);
         put_entry(to + GPT_ENTRY, EFI_SYSTEM, &p->o->esp_guid, p->esp_block, esp_end, "EFI System");
 }
 
 static void put_header(const IsoPlan *p, const uint8_t *entries, bool backup, uint8_t *to) {
         uint64_t last = p->total * ISO_SECTORS - 1, tail = last - GPT_TABLE / SECTOR;
         memcpy(to, "EFI PART", 8);
-        iso_le32(to + 8, 0x00010000);
-        iso_le32(to + 12, GPT_HEADER);
-        put64(to + 24, backup ? last : 1);
-        put64(to + 32, backup ? 1 : last);
-        put64(to + 40, GPT_FIRST_USABLE);
-        put64(to + 48, tail - 1);
+        put_le(to + 8, 0x00010000, 4);
+        put_le(to + 12, GPT_HEADER, 4);
+        put_le(to + 24, backup ? last : 1, 8);
+        put_le(to + 32, backup ? 1 : last, 8);
+        put_le(to + 40, GPT_FIRST_USABLE, 8);
+        put_le(to + 48, tail - 1, 8);
         put_guid(to + 56, &p->o->disk_guid);
-        put64(to + 72, backup ? tail : 2);
-        iso_le32(to + 80, GPT_ENTRIES);
-        iso_le32(to + 84, GPT_ENTRY);
-        iso_le32(to + 88, (uint32_t)crc32(0, entries, GPT_TABLE));
-        iso_le32(to + 16, (uint32_t)crc32(0, to, GPT_HEADER));
+        put_le(to + 72, backup ? tail : 2, 8);
+        put_le(to + 80, GPT_ENTRIES, 4);
+        put_le(to + 84, GPT_ENTRY, 4);
+        put_le(to + 88, (uint32_t)crc32(0, entries, GPT_TABLE), 4);
+        put_le(to + 16, (uint32_t)crc32(0, to, GPT_HEADER), 4);
 }
 
 /* --- the whole --------------------------------------------------------------------------- */
@@ -107,9 +102,9 @@ void iso_system_area_write(const IsoPlan *p, uint8_t *to) {
                 return;
         if (o->hybrid_mbr) {
                 memcpy(to, o->hybrid_mbr->bytes, o->hybrid_mbr->size);
-                put64(to + LOADER_AT, p->bios->block * ISO_SECTORS);
+                put_le(to + LOADER_AT, p->bios->block * ISO_SECTORS, 8);
         }
-        iso_le32(to + SIGNATURE_AT, o->mbr_signature);
+        put_le(to + SIGNATURE_AT, o->mbr_signature, 4);
         to[510] = 0x55;
         to[511] = 0xaa;
         if (!o->efi_image) {

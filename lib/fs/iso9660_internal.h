@@ -6,6 +6,7 @@
  * the start of the partition, so that both the whole disk and partition 1 can be mounted. */
 #pragma once
 
+#include "lib/base/bytes.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 #include "lib/fs/inodes.h"
@@ -91,29 +92,13 @@ static inline uint64_t iso_blocks(uint64_t bytes) {
 
 /* --- numbers and dates (ECMA-119, 7 and 8.4.26, 9.1.5) ----------------------------------- */
 
-static inline void iso_le16(uint8_t *p, uint32_t v) {
-        p[0] = (uint8_t)v;
-        p[1] = (uint8_t)(v >> 8);
-}
-static inline void iso_be16(uint8_t *p, uint32_t v) {
-        p[0] = (uint8_t)(v >> 8);
-        p[1] = (uint8_t)v;
-}
-static inline void iso_le32(uint8_t *p, uint32_t v) {
-        iso_le16(p, v);
-        iso_le16(p + 2, v >> 16);
-}
-static inline void iso_be32(uint8_t *p, uint32_t v) {
-        iso_be16(p, v >> 16);
-        iso_be16(p + 2, v);
-}
 static inline void iso_both16(uint8_t *p, uint32_t v) {
-        iso_le16(p, v);
-        iso_be16(p + 2, v);
+        put_le(p, v, 2);
+        put_be(p + 2, v, 2);
 }
 static inline void iso_both32(uint8_t *p, uint32_t v) {
-        iso_le32(p, v);
-        iso_be32(p + 4, v);
+        put_le(p, v, 4);
+        put_be(p + 4, v, 4);
 }
 enum { ISO_DATE = 7, ISO_LONG_DATE = 17 };
 /* UTC; a time outside of 1900 to 2155 becomes the nearest one inside. */
@@ -126,6 +111,8 @@ void iso_long_date(uint8_t *p, int64_t t);
 int iso_tree_build(IsoPlan *p, const Tree *t, Err *e);
 
 /* --- iso9660_names.c --------------------------------------------------------------------- */
+
+enum { ISO_NAME_MAX = 255 }; /* bytes of a name, as in Linux */
 
 /* Gives every node its name in each view, unique in its directory, and sorts the records. */
 void iso_names_assign(IsoPlan *p, IsoNode *dir);
@@ -141,9 +128,6 @@ typedef struct IsoMore {
         uint64_t size;
         uint32_t block; /* number of base's block */
 } IsoMore;
-
-/* The longest target of a symlink, as in Linux. */
-enum { ISO_TARGET_MAX = 4095, ISO_NAME_MAX = 255 };
 
 /* Writes the entries of a record about node into its last `room` bytes at to (NULL: counts only)
  * and the rest into more; yields the number of bytes in the record. */

@@ -462,7 +462,7 @@ static void refuses_what_does_not_fit(void **state) {
                     .content = { .blob = &blob, .size = 9ull << 40 } },
                   "V",
                   "too large for ISO 9660" },
-                { { .name = "x", .type = ENTRY_SYMLINK, .link = target }, "V", "4199 bytes" },
+                { { .name = "x", .type = ENTRY_SYMLINK, .link = target }, "V", "longer than 4095" },
                 { { .name = "x", .type = ENTRY_SYMLINK, .link = "" }, "V", "without a target" },
                 { { .name = "x", .type = ENTRY_DIR },
                   "a volume id of thirty-three bytes",

@@ -9,17 +9,6 @@ static const char CATALOG[] = "boot.cat";
 
 /* --- names ------------------------------------------------------------------------------- */
 
-static int check_target(const Inode *i, Err *e) {
-        size_t n = i->entry.link ? strlen(i->entry.link) : 0;
-        if (!n)
-                return err_set(e, ERR_SPEC, 0, "\"%s\" is a symbolic link without a target",
-                               i->entry.name);
-        if (n > ISO_TARGET_MAX)
-                return err_set(e, ERR_SPEC, 0, "\"%s\" is a symbolic link to %zu bytes: at most %d",
-                               i->entry.name, n, ISO_TARGET_MAX);
-        return 0;
-}
-
 static IsoNode *new_node(IsoPlan *p, IsoNode *parent, const char *name, const Inode *inode) {
         IsoNode *n = arena_alloc(p->arena, sizeof *n);
         n->name = name;
@@ -32,17 +21,14 @@ static IsoNode *new_node(IsoPlan *p, IsoNode *parent, const char *name, const In
         return n;
 }
 
-static int add_children(IsoPlan *p, IsoNode *dir, Err *e) {
+static void add_children(IsoPlan *p, IsoNode *dir) {
         const Inode *i = dir->inode;
         /* room for the boot catalogue too */
         dir->children = arena_alloc(p->arena, (i->n_children + 1) * sizeof *dir->children);
         for (size_t k = 0; k < i->n_children; k++) {
                 const Dirent *d = &i->children[k];
-                if (d->inode->entry.type == ENTRY_SYMLINK && check_target(d->inode, e) < 0)
-                        return -1;
                 dir->children[dir->n_children++] = new_node(p, dir, d->name, d->inode);
         }
-        return 0;
 }
 
 /* --- boot files -------------------------------------------------------------------------- */
@@ -142,8 +128,7 @@ int iso_tree_build(IsoPlan *p, const Tree *t, Err *e) {
                 return -1;
         p->root = new_node(p, NULL, "", p->inodes->all[0]);
         for (size_t i = 0; i < p->n_dirs; i++)
-                if (add_children(p, p->directories[i], e) < 0)
-                        return -1;
+                add_children(p, p->directories[i]);
         const Inode *bios = NULL;
         if (add_boot_files(p, &bios, e) < 0 || add_data(p, e) < 0)
                 return -1;

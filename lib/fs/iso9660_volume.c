@@ -50,7 +50,7 @@ static void put_text(uint8_t *p, IsoView v, const char *text, size_t size) {
         uint16_t units[16];
         size_t n = iso_joliet_units(text, units, MIN(size / 2, ARRAY_LEN(units)));
         for (size_t i = 0; i < size / 2; i++)
-                iso_be16(p + 2 * i, i < n ? units[i] : ' ');
+                put_be(p + 2 * i, i < n ? units[i] : ' ', 2);
 }
 
 static void put_volume(const IsoPlan *p, IsoView v, size_t set, uint8_t *d) {
@@ -71,8 +71,8 @@ static void put_volume(const IsoPlan *p, IsoView v, size_t set, uint8_t *d) {
         iso_both16(d + 128, ISO_BLOCK);
         uint64_t blocks = iso_blocks(p->table_size[v]);
         iso_both32(d + 132, (uint32_t)p->table_size[v]);
-        iso_le32(d + 140, iso_structure_block(p, p->tables[v], set));
-        iso_be32(d + 148, iso_structure_block(p, p->tables[v] + blocks, set));
+        put_le(d + 140, iso_structure_block(p, p->tables[v], set), 4);
+        put_be(d + 148, iso_structure_block(p, p->tables[v] + blocks, set), 4);
         iso_root_record(p, v, set, d + 156);
         iso_long_date(d + 813, p->o->mtime);
         iso_long_date(d + 830, p->o->mtime);
@@ -84,7 +84,7 @@ static void put_volume(const IsoPlan *p, IsoView v, size_t set, uint8_t *d) {
 static void put_boot_record(const IsoPlan *p, uint8_t *d) {
         put_header(d, 0);
         memcpy(d + 7, "EL TORITO SPECIFICATION", 23);
-        iso_le32(d + 71, (uint32_t)p->catalog->block);
+        put_le(d + 71, (uint32_t)p->catalog->block, 4);
 }
 
 /* Firmware looks at the whole image only: the partition's set has no boot record. */

@@ -72,20 +72,20 @@ static void put_super(Buf *b, const SquashfsPlan *p, const Inodes *x, size_t n_f
         if (p->level != squashfs_codec_default_level(p->kind))
                 flags |= FLAG_OPTIONS;
         buf_adds(b, "hsqs");
-        squashfs_le(b, x->n, 4);
-        squashfs_le(b, p->mtime, 4);
-        squashfs_le(b, p->block_size, 4);
-        squashfs_le(b, n_fragments, 4);
-        squashfs_le(b, (uint64_t)p->kind, 2);
-        squashfs_le(b, (uint64_t)__builtin_ctz(p->block_size), 2);
-        squashfs_le(b, flags, 2);
-        squashfs_le(b, n_ids, 2);
-        squashfs_le(b, 4, 2);
-        squashfs_le(b, 0, 2);
+        buf_add_le(b, x->n, 4);
+        buf_add_le(b, p->mtime, 4);
+        buf_add_le(b, p->block_size, 4);
+        buf_add_le(b, n_fragments, 4);
+        buf_add_le(b, (uint64_t)p->kind, 2);
+        buf_add_le(b, (uint64_t)__builtin_ctz(p->block_size), 2);
+        buf_add_le(b, flags, 2);
+        buf_add_le(b, n_ids, 2);
+        buf_add_le(b, 4, 2);
+        buf_add_le(b, 0, 2);
         const uint64_t places[] = { s->root,   s->used,        s->ids,       s->xattrs,
                                     s->inodes, s->directories, s->fragments, s->export };
         for (size_t i = 0; i < ARRAY_LEN(places); i++)
-                squashfs_le(b, places[i], 8);
+                buf_add_le(b, places[i], 8);
 }
 
 /* What mksquashfs records when the level is not the default; readers only show it. */
@@ -95,11 +95,11 @@ static int write_options(const SquashfsPlan *p, Sink *out, Err *e) {
         if (p->level == squashfs_codec_default_level(p->kind))
                 return 0;
         size_t n = p->kind == SQUASHFS_ZSTD ? 4 : 8;
-        squashfs_le(&b, n | SQUASHFS_META_STORED, 2);
-        squashfs_le(&b, (uint64_t)p->level, 4);
+        buf_add_le(&b, n | SQUASHFS_META_STORED, 2);
+        buf_add_le(&b, (uint64_t)p->level, 4);
         if (p->kind == SQUASHFS_GZIP) {
-                squashfs_le(&b, GZIP_WINDOW, 2);
-                squashfs_le(&b, GZIP_STRATEGIES, 2);
+                buf_add_le(&b, GZIP_WINDOW, 2);
+                buf_add_le(&b, GZIP_STRATEGIES, 2);
         }
         return sink_write(out, b.data, b.len, e);
 }
@@ -108,14 +108,14 @@ static int write_lists(const Inodes *x, const SquashfsData *data, const Squashfs
                        SquashfsCodec *codec, Sink *out, Super *s, Err *e) {
         _cleanup_buf_ Buf fragments = { 0 }, references = { 0 }, ids = { 0 };
         for (size_t i = 0; i < data->n_fragments; i++) {
-                squashfs_le(&fragments, data->fragments[i].start, 8);
-                squashfs_le(&fragments, data->fragments[i].size, 4);
-                squashfs_le(&fragments, 0, 4);
+                buf_add_le(&fragments, data->fragments[i].start, 8);
+                buf_add_le(&fragments, data->fragments[i].size, 4);
+                buf_add_le(&fragments, 0, 4);
         }
         for (size_t i = 0; i < x->n; i++)
-                squashfs_le(&references, t->references[i], 8);
+                buf_add_le(&references, t->references[i], 8);
         for (size_t i = 0; i < t->n_ids; i++)
-                squashfs_le(&ids, t->ids[i], 4);
+                buf_add_le(&ids, t->ids[i], 4);
         if (squashfs_write_indexed(out, codec, NULL, &fragments, &s->fragments, e) < 0 ||
             squashfs_write_indexed(out, codec, NULL, &references, &s->export, e) < 0)
                 return -1;
@@ -279,7 +279,10 @@ int squashfs_image(const Tree *t, bool (*skip)(const char *name), const Squashfs
         if ((!cache || !from_cache(cache, &key, &image)) &&
             make(x, &plan, cache, &key, &image, e) < 0)
                 return -1;
+        bool alone = !extents_size(out);
         extents_own(out, (Blob *)(uintptr_t)image.blob);
         extents_add(out, &image);
+        if (alone)
+                extents_set_digest(out, &image.blob->id);
         return 0;
 }

@@ -7,7 +7,7 @@ void squashfs_meta_flush(SquashfsMeta *m) {
         if (!m->used)
                 return;
         size_t n = squashfs_codec_block(m->codec, m->block, m->used, packed);
-        squashfs_le(&m->out, n ? n : m->used | SQUASHFS_META_STORED, 2);
+        buf_add_le(&m->out, n ? n : m->used | SQUASHFS_META_STORED, 2);
         buf_add(&m->out, n ? packed : m->block, n ? n : m->used);
         m->used = 0;
 }
@@ -35,7 +35,7 @@ int squashfs_write_indexed(Sink *out, SquashfsCodec *codec, const Buf *head, con
         _cleanup_buf_ Buf list = { 0 };
         m->codec = codec;
         for (size_t at = 0; at < records->len; at += SQUASHFS_META) {
-                squashfs_le(&list, out->written + m->out.len, 8);
+                buf_add_le(&list, out->written + m->out.len, 8);
                 squashfs_meta_add(m, records->data + at,
                                   MIN(records->len - at, (size_t)SQUASHFS_META));
         }

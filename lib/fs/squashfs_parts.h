@@ -4,6 +4,7 @@
  * tables. Everything that a table needs to know of the data is in SquashfsData. */
 #pragma once
 
+#include "lib/base/bytes.h"
 #include "lib/base/str.h"
 #include "lib/fs/inodes.h"
 #include "lib/fs/squashfs.h"
@@ -17,13 +18,6 @@ enum {
         SQUASHFS_SUPER = 96,
 };
 #define SQUASHFS_NONE UINT32_MAX /* no fragment, no xattrs */
-
-static inline void squashfs_le(Buf *b, uint64_t v, size_t n) {
-        char bytes[8];
-        for (size_t i = 0; i < n; i++)
-                bytes[i] = (char)(v >> (8 * i));
-        buf_add(b, bytes, n);
-}
 
 /* --- squashfs_codec.c */
 

@@ -127,7 +127,7 @@ static void save(const SquashfsPiece *p, const Digest *key) {
         _cleanup_sink_ Sink *s = NULL;
         _cleanup_buf_ Buf head = { 0 };
         for (uint32_t i = 0; i < p->n_blocks; i++)
-                squashfs_le(&head, p->sizes[i], 4);
+                buf_add_le(&head, p->sizes[i], 4);
         if (cache_derived_sink(p->cache, KIND, digest_hex(key), &s, &ignored) == 0 &&
             sink_write(s, head.data, head.len, &ignored) == 0 &&
             sink_write(s, p->out.data, p->out.len, &ignored) == 0)

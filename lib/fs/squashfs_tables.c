@@ -10,9 +10,8 @@ enum { /* types of inodes; the extended forms are 7 more */
        TYPE_CHAR,
        TYPE_FIFO,
        EXTENDED = 7,
-       MAX_RUN = 256,     /* names under one directory header */
-       MAX_IDS = 65535,   /* u16 */
-       MAX_TARGET = 4095, /* PATH_MAX: the kernel refuses longer symlinks */
+       MAX_RUN = 256,   /* names under one directory header */
+       MAX_IDS = 65535, /* u16 */
        MAX_XATTR_NAME = 255,
        MAX_XATTR_VALUE = 65536,
 };
@@ -43,9 +42,6 @@ static int check_inode(const Entry *entry, Err *e) {
         if (entry->mtime < 0 || entry->mtime > UINT32_MAX)
                 return err_set(e, ERR_SPEC, 0, "\"%s\": squashfs cannot hold its time (%lld)",
                                entry->name, (long long)entry->mtime);
-        if (entry->type == ENTRY_SYMLINK && strlen(entry->link) > MAX_TARGET)
-                return err_set(e, ERR_SPEC, 0, "\"%s\": its target is longer than %d bytes",
-                               entry->name, MAX_TARGET);
         for (size_t i = 0; i < entry->n_pax; i++) {
                 const char *name = inode_xattr_name(&entry->pax[i]);
                 if (name &&
@@ -104,12 +100,12 @@ static uint32_t plain_type(const Inode *i) {
 }
 
 static void put_head(const Maker *m, Buf *b, const Inode *i, bool extended) {
-        squashfs_le(b, plain_type(i) + (extended ? EXTENDED : 0), 2);
-        squashfs_le(b, i->entry.mode & 07777, 2);
-        squashfs_le(b, id_number(m->t, i->entry.uid), 2);
-        squashfs_le(b, id_number(m->t, i->entry.gid), 2);
-        squashfs_le(b, (uint64_t)i->entry.mtime, 4);
-        squashfs_le(b, i->number, 4);
+        buf_add_le(b, plain_type(i) + (extended ? EXTENDED : 0), 2);
+        buf_add_le(b, i->entry.mode & 07777, 2);
+        buf_add_le(b, id_number(m->t, i->entry.uid), 2);
+        buf_add_le(b, id_number(m->t, i->entry.gid), 2);
+        buf_add_le(b, (uint64_t)i->entry.mtime, 4);
+        buf_add_le(b, i->number, 4);
 }
 
 static void put_file(const Maker *m, Buf *b, const Inode *i, uint32_t xattr) {
@@ -118,17 +114,17 @@ static void put_file(const Maker *m, Buf *b, const Inode *i, uint32_t xattr) {
         bool extended = xattr != SQUASHFS_NONE || i->links > 1 || f->sparse ||
                         f->start > UINT32_MAX || size > UINT32_MAX;
         put_head(m, b, i, extended);
-        squashfs_le(b, f->start, extended ? 8 : 4);
+        buf_add_le(b, f->start, extended ? 8 : 4);
         if (extended) {
-                squashfs_le(b, size, 8);
-                squashfs_le(b, f->sparse >= size && size ? size - 1 : f->sparse, 8);
-                squashfs_le(b, i->links, 4);
+                buf_add_le(b, size, 8);
+                buf_add_le(b, f->sparse >= size && size ? size - 1 : f->sparse, 8);
+                buf_add_le(b, i->links, 4);
         }
-        squashfs_le(b, f->fragment, 4);
-        squashfs_le(b, f->offset, 4);
-        squashfs_le(b, extended ? xattr : size, 4);
+        buf_add_le(b, f->fragment, 4);
+        buf_add_le(b, f->offset, 4);
+        buf_add_le(b, extended ? xattr : size, 4);
         for (uint32_t k = 0; k < f->n_blocks; k++)
-                squashfs_le(b, f->blocks[k], 4);
+                buf_add_le(b, f->blocks[k], 4);
 }
 
 static void put_dir(const Maker *m, Buf *b, const Inode *i, uint32_t xattr, const Listing *l) {
@@ -138,35 +134,35 @@ static void put_dir(const Maker *m, Buf *b, const Inode *i, uint32_t xattr, cons
         uint64_t parent = root ? m->x->n + 1 : i->parent->number;
         put_head(m, b, i, extended);
         if (!extended) {
-                squashfs_le(b, l->position >> 16, 4);
-                squashfs_le(b, i->links, 4);
-                squashfs_le(b, size, 2);
-                squashfs_le(b, l->position & 0xffff, 2);
-                squashfs_le(b, parent, 4);
+                buf_add_le(b, l->position >> 16, 4);
+                buf_add_le(b, i->links, 4);
+                buf_add_le(b, size, 2);
+                buf_add_le(b, l->position & 0xffff, 2);
+                buf_add_le(b, parent, 4);
                 return;
         }
-        squashfs_le(b, i->links, 4);
-        squashfs_le(b, size, 4);
-        squashfs_le(b, l->position >> 16, 4);
-        squashfs_le(b, parent, 4);
-        squashfs_le(b, l->n_index, 2);
-        squashfs_le(b, l->position & 0xffff, 2);
-        squashfs_le(b, xattr, 4);
+        buf_add_le(b, i->links, 4);
+        buf_add_le(b, size, 4);
+        buf_add_le(b, l->position >> 16, 4);
+        buf_add_le(b, parent, 4);
+        buf_add_le(b, l->n_index, 2);
+        buf_add_le(b, l->position & 0xffff, 2);
+        buf_add_le(b, xattr, 4);
         buf_add(b, l->index.data, l->index.len);
 }
 
 static void put_other(const Maker *m, Buf *b, const Inode *i, uint32_t xattr) {
         bool extended = xattr != SQUASHFS_NONE;
         put_head(m, b, i, extended);
-        squashfs_le(b, i->links, 4);
+        buf_add_le(b, i->links, 4);
         if (i->entry.type == ENTRY_SYMLINK) {
-                squashfs_le(b, strlen(i->entry.link), 4);
+                buf_add_le(b, strlen(i->entry.link), 4);
                 buf_adds(b, i->entry.link);
         } else if (i->entry.type != ENTRY_FIFO) {
-                squashfs_le(b, inode_device(i), 4);
+                buf_add_le(b, inode_device(i), 4);
         }
         if (extended)
-                squashfs_le(b, xattr, 4);
+                buf_add_le(b, xattr, 4);
 }
 
 static void write_inode(Maker *m, const Inode *i, const Listing *l) {
@@ -203,15 +199,15 @@ static size_t run_length(const Maker *m, const Inode *dir, size_t k) {
 static void put_run(const Maker *m, Buf *b, const Dirent *d, size_t n) {
         const uint64_t *references = m->t->references;
         uint32_t first = d[0].inode->number;
-        squashfs_le(b, n - 1, 4);
-        squashfs_le(b, references[first - 1] >> 16, 4);
-        squashfs_le(b, first, 4);
+        buf_add_le(b, n - 1, 4);
+        buf_add_le(b, references[first - 1] >> 16, 4);
+        buf_add_le(b, first, 4);
         for (size_t i = 0; i < n; i++) {
                 const Inode *inode = d[i].inode;
-                squashfs_le(b, references[inode->number - 1] & 0xffff, 2);
-                squashfs_le(b, inode->number - first, 2);
-                squashfs_le(b, plain_type(inode), 2);
-                squashfs_le(b, strlen(d[i].name) - 1, 2);
+                buf_add_le(b, references[inode->number - 1] & 0xffff, 2);
+                buf_add_le(b, inode->number - first, 2);
+                buf_add_le(b, plain_type(inode), 2);
+                buf_add_le(b, strlen(d[i].name) - 1, 2);
                 buf_adds(b, d[i].name);
         }
 }
@@ -227,9 +223,9 @@ static void list_directory(Maker *m, const Inode *dir, Listing *l) {
                 const char *name = dir->children[k].name;
                 if (out->out.len != block && l->n_index < UINT16_MAX) {
                         block = out->out.len;
-                        squashfs_le(&l->index, l->size, 4);
-                        squashfs_le(&l->index, block, 4);
-                        squashfs_le(&l->index, strlen(name) - 1, 4);
+                        buf_add_le(&l->index, l->size, 4);
+                        buf_add_le(&l->index, block, 4);
+                        buf_add_le(&l->index, strlen(name) - 1, 4);
                         buf_adds(&l->index, name);
                         l->n_index++;
                 }

@@ -56,10 +56,10 @@ static uint32_t serialize(const Entry *entry, Buf *b) {
                 int prefix = name ? prefix_of(name, &rest) : -1;
                 if (prefix < 0)
                         continue;
-                squashfs_le(b, (uint64_t)prefix, 2);
-                squashfs_le(b, strlen(rest), 2);
+                buf_add_le(b, (uint64_t)prefix, 2);
+                buf_add_le(b, strlen(rest), 2);
                 buf_adds(b, rest);
-                squashfs_le(b, p->value_len, 4);
+                buf_add_le(b, p->value_len, 4);
                 buf_add(b, p->value, p->value_len);
                 n++;
         }
@@ -104,9 +104,9 @@ uint32_t squashfs_xattrs_add(SquashfsXattrs *x, const Entry *entry) {
         uint32_t *p = place(x, &set);
         if (*p)
                 return *p - 1;
-        squashfs_le(&x->records, squashfs_meta_position(&x->values), 8);
-        squashfs_le(&x->records, set.n_pairs, 4);
-        squashfs_le(&x->records, set.len, 4);
+        buf_add_le(&x->records, squashfs_meta_position(&x->values), 8);
+        buf_add_le(&x->records, set.n_pairs, 4);
+        buf_add_le(&x->records, set.len, 4);
         squashfs_meta_add(&x->values, set.bytes, set.len);
         set.bytes = buf_steal(&b);
         *vec_push(x->sets, x->n, x->cap) = set;
@@ -123,8 +123,8 @@ int squashfs_xattrs_write(SquashfsXattrs *x, Sink *out, uint64_t *ret_start, Err
         if (sink_write(out, x->values.out.data, x->values.out.len, e) < 0)
                 return -1;
         _cleanup_buf_ Buf head = { 0 };
-        squashfs_le(&head, values, 8);
-        squashfs_le(&head, x->n, 4);
-        squashfs_le(&head, 0, 4);
+        buf_add_le(&head, values, 8);
+        buf_add_le(&head, x->n, 4);
+        buf_add_le(&head, 0, 4);
         return squashfs_write_indexed(out, x->values.codec, &head, &x->records, ret_start, e);
 }
