@@ -67,6 +67,10 @@ int sink_patch(Sink *s, uint64_t at, const void *p, size_t n, Err *e) {
         return s->ops->patch(s, at, p, n, e);
 }
 
+int sink_flush(Sink *s, Err *e) {
+        return s->ops->flush ? s->ops->flush(s, e) : 0;
+}
+
 int sink_finish(Sink *s, Err *e) {
         return s->ops->finish ? s->ops->finish(s, e) : 0;
 }
@@ -183,6 +187,10 @@ static int fd_sink_patch(Sink *s, uint64_t at, const void *p, size_t n, Err *e) 
         return 0;
 }
 
+static int fd_sink_flush(Sink *s, Err *e) {
+        return fd_flush((FdSink *)s, e);
+}
+
 static int fd_sink_finish(Sink *s, Err *e) {
         FdSink *f = (FdSink *)s;
         if (fd_flush(f, e) < 0)
@@ -214,6 +222,7 @@ static const SinkOps fd_ops = {
         .content = fd_sink_content,
         .zero = fd_sink_zero,
         .patch = fd_sink_patch,
+        .flush = fd_sink_flush,
         .finish = fd_sink_finish,
         .free = fd_sink_free,
 };

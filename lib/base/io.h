@@ -20,6 +20,8 @@ typedef struct SinkOps {
         int (*zero)(Sink *s, uint64_t n, Err *e);
         /* NULL: what was written cannot be changed any more */
         int (*patch)(Sink *s, uint64_t at, const void *p, size_t n, Err *e);
+        /* NULL: nothing is held back */
+        int (*flush)(Sink *s, Err *e);
         int (*finish)(Sink *s, Err *e); /* commit; a sink freed without it leaves nothing behind */
         void (*free)(Sink *s);
 } SinkOps;
@@ -38,6 +40,8 @@ int sink_pad(Sink *s, uint64_t align, Err *e);
 /* Overwrites n bytes at position at, all of which were written before: for a header that is known
  * last.  Only files and buffers can; ERR_INTERNAL elsewhere. */
 int sink_patch(Sink *s, uint64_t at, const void *p, size_t n, Err *e);
+/* Hands over what was collected, so that a full disk shows before anything is committed. */
+int sink_flush(Sink *s, Err *e);
 int sink_finish(Sink *s, Err *e);
 void sink_free(Sink *s); /* s may be NULL */
 

@@ -63,7 +63,11 @@ static void test_file_appears_on_finish_only(void **state) {
         assert_int_equal(files_in_dir(), 1);
 
         assert_int_equal(sink_file(path, 0640, &s, &e), 0);
-        assert_int_equal(sink_write(s, "new content", 11, &e), 0);
+        assert_int_equal(sink_write(s, "??? content", 11, &e), 0);
+        assert_int_equal(sink_patch(s, 0, "new", 3, &e), 0);
+        assert_int_equal(sink_patch(s, 9, "...", 3, &e), -1); /* beyond what was written */
+        err_clear(&e);
+        assert_int_equal(sink_flush(s, &e), 0);
         assert_int_equal(sink_finish(s, &e), 0);
         sink_free(s);
         free(text);
@@ -100,7 +104,10 @@ static void test_full_disk_is_an_error(void **state) {
         sink_free(s);
         s = sink_fd(fd, "out.img");
         assert_int_equal(sink_write(s, "x", 1, &e),
-                         0); /* buffered: the failure must come out of finish */
+                         0); /* buffered: the failure must come out of flush, or of finish */
+        assert_int_equal(sink_flush(s, &e), -1);
+        err_clear(&e);
+        assert_int_equal(sink_write(s, "x", 1, &e), 0);
         assert_int_equal(sink_finish(s, &e), -1);
         err_clear(&e);
         sink_free(s);

@@ -85,6 +85,9 @@ void job_leave_out(FormatJob *job, const char *suffix) {
 
 int job_commit(FormatJob *job, Err *e) {
         for (size_t i = 0; i < job->n_sinks; i++)
+                if (sink_flush(job->sinks[i], e) < 0)
+                        return -1;
+        for (size_t i = 0; i < job->n_sinks; i++)
                 if (sink_finish(job->sinks[i], e) < 0)
                         return -1;
         for (size_t i = 0; i < job->n_stale; i++)

@@ -157,15 +157,15 @@ static void add_devices(Tree *t, int64_t mtime) {
         }
 }
 
-/* The "rootfs split" of formats.md 1.2: all but what is below boot/. */
+/* Everything and the nodes; what is below boot/ is left out when an image is made of it (the "rootfs
+ * split" of formats.md 1.2). */
 static const Tree *root_tree(Parts *p) {
         if (p->root)
                 return p->root;
         const Tree *all = p->job->tree;
         p->root = tree_new();
         for (size_t i = 0; i < tree_count(all); i++)
-                if (!inodes_skip_boot(tree_entry(all, i)->name))
-                        tree_add_borrowed(p->root, tree_entry(all, i));
+                tree_add_borrowed(p->root, tree_entry(all, i));
         add_devices(p->root, p->job->mtime);
         return p->root;
 }
@@ -189,10 +189,10 @@ static int make_image(Parts *p, RootKind fs, Extents *out, Err *e) {
         SquashfsOptions squashfs = { .mtime = p->job->mtime };
         int r;
         if (fs == ROOT_EROFS) {
-                r = erofs_image(t, NULL, &erofs, out, e);
+                r = erofs_image(t, inodes_skip_boot, &erofs, out, e);
         } else {
                 squashfs.progress = progress_start("compress root image", tree_bytes(t));
-                r = squashfs_image(t, NULL, &squashfs, p->job->cache, out, e);
+                r = squashfs_image(t, inodes_skip_boot, &squashfs, p->job->cache, out, e);
                 progress_end(squashfs.progress);
         }
         return r < 0 ? err_wrap(e, "%s image", root_name(fs)) : 0;
