@@ -2,8 +2,6 @@
  *
  * `--published-only` asks the registry through mirrors, as a read (cli.md 6.2): only what can be
  * pulled again goes. */
-#include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,45 +111,21 @@ const Command cmd_cache_rm = {
 
 /* --- cache clean ---------------------------------------------------------------------------- */
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void)st, (void)type, (void)ftw;
-        return remove(path) < 0 && errno != ENOENT ? -1 : 0;
-}
-
-/* Only what a cache consists of: a directory that somebody named by mistake keeps its own files. */
-static int remove_all(const char *dir, Err *e) {
-        static const char *const members[] = { "index.json", "oci-layout", "blobs", "derived",
-                                               "ingest",     ".in-use",    ".lock" };
-        for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-                _cleanup_free_ char *path = path_join(dir, members[i]);
-                if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
-                        return err_set(e, ERR_IO, errno, "remove %s", path);
-        }
-        int errnum = rmdir(dir) < 0 ? errno : 0;
-        if (errnum == ENOTEMPTY)
-                log_warn("%s holds files that are not the cache's: they stay", dir);
-        else if (errnum)
-                return err_set(e, ERR_IO, errnum, "remove %s", dir);
-        return 0;
-}
-
 static int run_clean(Context *c, Err *e) {
         _cleanup_cache_ Cache *cache = NULL;
         _cleanup_(names_done) Names names = { 0 };
-        bool published = args_bool(c->args, "published-only");
+        bool published = args_bool(c->args, "published-only"), others;
         if (cache_open(c->cache, &cache, e) < 0)
                 return -1;
-        int r = cache_each_name(cache, add_name, &names, e);
         if (published)
-                return r < 0 ? -1
-                             : remove_published(c, cache, (const char *const *)names.items, names.n,
-                                                e);
-        /* Waits until nobody is in the middle of a pull. A broken index is a reason to clean, not
-         * an obstacle. */
-        if (r < 0 || cache_remove(cache, (const char *const *)names.items, names.n, e) < 0)
-                err_clear(e);
-        if (remove_all(cache_dir(cache), e) < 0)
+                return cache_each_name(cache, add_name, &names, e) < 0
+                               ? -1
+                               : remove_published(c, cache, (const char *const *)names.items,
+                                                  names.n, e);
+        if (cache_empty(cache, &others, e) < 0)
                 return -1;
+        if (others)
+                log_warn("%s holds files that are not the cache's: they stay", cache_dir(cache));
         if (json_wanted(c))
                 return json_result(json_pack("{s:s}", "emptied", cache_dir(cache)), e);
         printf("Cache emptied: %s\n", cache_dir(cache));

@@ -174,6 +174,7 @@ static int post_identity(HttpClient *http, const HttpRequest *base, const Challe
         request.url = c->realm;
         request.upload = &body;
         request.content_type = "application/x-www-form-urlencoded";
+        request.stay = true; /* the body is a secret */
         return http_send(http, &request, ret, e);
 }
 

@@ -65,6 +65,13 @@ static int make_file(Cache *c, const char *name, const char *text, uint32_t mode
         return r;
 }
 
+int cache_make_layout(Cache *c, Err *e) {
+        if (dir_make(c->blobs, e) < 0 || make_file(c, "oci-layout", LAYOUT_TEXT, 0755, e) < 0 ||
+            make_file(c, "index.json", EMPTY_INDEX, 0644, e) < 0)
+                return err_wrap(e, "image cache");
+        return 0;
+}
+
 int cache_open(const char *dir, Cache **ret, Err *e) {
         Cache *c = xcalloc(1, sizeof *c);
         atomic_flag_clear(&c->swept);
@@ -75,9 +82,7 @@ int cache_open(const char *dir, Cache **ret, Err *e) {
                 return -1;
         }
         c->blobs = path_join(c->dir, "blobs/sha256");
-        if (dir_make(c->blobs, e) < 0 || make_file(c, "oci-layout", LAYOUT_TEXT, 0755, e) < 0 ||
-            make_file(c, "index.json", EMPTY_INDEX, 0644, e) < 0) {
-                err_wrap(e, "image cache");
+        if (cache_make_layout(c, e) < 0) {
                 cache_free(c);
                 return -1;
         }
@@ -95,6 +100,13 @@ void cache_free(Cache *c) {
 
 const char *cache_dir(const Cache *c) {
         return c->dir;
+}
+
+int cache_hint_full(Cache *c, Err *e) {
+        if (e && (e->errnum == ENOSPC || e->errnum == EDQUOT))
+                err_hint(e, "the cache is %s; `linuxkit cache gc` frees what no image needs",
+                         c->dir);
+        return -1;
 }
 
 void cache_distrust(Cache *c) {

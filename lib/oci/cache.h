@@ -43,6 +43,10 @@ int cache_each_name(Cache *c, int (*fn)(void *ctx, const char *ref, const Descri
  * processes and threads (cache_hold); the caller must not hold the cache itself. */
 int cache_remove(Cache *c, const char *const *refs, size_t n, Err *e);
 
+/* Removes all of the cache, and its directory unless that holds files of somebody else, which stay
+ * (*ret_others).  Waits as cache_remove does. */
+int cache_empty(Cache *c, bool *ret_others, Err *e);
+
 /* Until the returned descriptor is closed no process removes blobs: whoever fetches the parts of an
  * image and names it last holds the cache meanwhile.  Any number may hold it at once. */
 int cache_hold(Cache *c, Err *e);
@@ -81,8 +85,8 @@ int cache_derived_sink(Cache *c, const char *kind, const char *name, Sink **ret,
  * (sums.h), or extents_own. */
 int cache_derived_open(Cache *c, const char *kind, const char *name, Blob **ret, Err *e);
 
-/* After ERR_DAMAGED, before the operation is repeated: from now on derived files and layers are read
- * as a whole when they are opened, so that once is enough however many are damaged. */
+/* After ERR_DAMAGED, before the operation is repeated: from now on derived files and layers are
+ * read as a whole when they are opened, so that once is enough however many are damaged. */
 void cache_distrust(Cache *c);
 bool cache_is_distrusted(const Cache *c);
 

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -127,7 +128,7 @@ static int sweep_blob(void *ctx, const File *f, Err *e) {
 static int sweep_blobs(Gc *g, Err *e) {
         _cleanup_reach_ Reach reach = { 0 };
         _cleanup_json_ json_t *index = NULL;
-        if (cache_index_read(g->cache, &index, e) < 0)
+        if (cache_index_read_locked(g->cache, &index, e) < 0)
                 return -1;
         const json_t *list = json_object_get(index, "manifests");
         for (size_t i = 0; i < json_array_size(list); i++)
@@ -275,6 +276,32 @@ int cache_gc(Cache *c, const GcOptions *o, int (*report)(void *ctx, const GcItem
         if (ret_bytes)
                 *ret_bytes = g.freed;
         return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        (void)st, (void)type, (void)ftw;
+        return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+/* The locks go last, and whoever waits for one finds out (cache_lock). */
+int cache_empty(Cache *c, bool *ret_others, Err *e) {
+        static const char *const members[] = { "index.json", "oci-layout", "blobs",  "derived",
+                                               "ingest",     ".lock",      ".in-use" };
+        const char *dir = cache_dir(c);
+        _cleanup_fd_ int hold = cache_lock(c, ".in-use", F_WRLCK, e);
+        if (hold < 0)
+                return -1;
+        _cleanup_fd_ int lock = cache_lock(c, ".lock", F_WRLCK, e);
+        if (lock < 0)
+                return -1;
+        for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+                _cleanup_free_ char *path = path_join(dir, members[i]);
+                if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
+                        return err_set(e, ERR_IO, errno, "remove %s", path);
+        }
+        int errnum = rmdir(dir) < 0 ? errno : 0;
+        *ret_others = errnum == ENOTEMPTY;
+        return errnum && !*ret_others ? err_set(e, ERR_IO, errnum, "remove %s", dir) : 0;
 }
 
 /* The time of an empty file says when it was done last. */

@@ -13,25 +13,60 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #define REF_NAME "org.opencontainers.image.ref.name"
 
-enum { INDEX_LIMIT = 64 << 20 };
+enum {
+        INDEX_LIMIT = 64 << 20,
+        TRY_MS = 10,
+        TRIES = 50, /* then the user is told what we wait for */
+};
+
+static int wait_for_lock(Cache *c, int fd, short type, const char *path, Err *e) {
+        struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+        for (unsigned tries = 0;
+             fcntl(fd, tries < TRIES ? F_OFD_SETLK : F_OFD_SETLKW, &lock) < 0;) {
+                bool taken = errno == EAGAIN || errno == EACCES;
+                if (!taken && errno != EINTR)
+                        return err_set(e, ERR_IO, errno, "lock %s", path);
+                if (taken && ++tries == TRIES)
+                        log_info("waiting for another process that uses %s", cache_dir(c));
+                else if (taken)
+                        nanosleep(&(struct timespec){ .tv_nsec = TRY_MS * 1000000 }, NULL);
+        }
+        return 0;
+}
+
+static bool has_name(int fd, const char *path) {
+        struct stat ours, named;
+        return fstat(fd, &ours) == 0 && stat(path, &named) == 0 && ours.st_ino == named.st_ino &&
+               ours.st_dev == named.st_dev;
+}
 
 /* An open file description lock: it excludes the original's record locks and, unlike those, also
- * other threads, and closing another descriptor of the file does not drop it. */
+ * other threads, and closing another descriptor of the file does not drop it.  A cache that was
+ * emptied while we waited (cache_empty) has another lock file by then, or none, and begins anew. */
 int cache_lock(Cache *c, const char *name, short type, Err *e) {
         _cleanup_free_ char *path = path_join(cache_dir(c), name);
-        _cleanup_fd_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0 && type == F_RDLCK) /* somebody else's cache: may be read all the same */
-                fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return err_set(e, ERR_IO, errno, "%s", path);
-        struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
-        while (fcntl(fd, F_OFD_SETLKW, &lock) < 0)
-                if (errno != EINTR)
-                        return err_set(e, ERR_IO, errno, "lock %s", path);
-        return fd_take(&fd);
+        for (unsigned anew = 0;; anew++) {
+                _cleanup_fd_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+                if (fd < 0 && errno == ENOENT && anew < TRIES) {
+                        if (cache_make_layout(c, e) < 0)
+                                return -1;
+                        continue;
+                }
+                if (fd < 0 && type == F_RDLCK) /* somebody else's cache: may be read all the same */
+                        fd = open(path, O_RDONLY | O_CLOEXEC);
+                if (fd < 0)
+                        return err_set(e, ERR_IO, errno, "%s", path);
+                if (wait_for_lock(c, fd, type, path, e) < 0)
+                        return -1;
+                /* a file system whose inode numbers change must not keep us for ever */
+                if (has_name(fd, path) || anew == TRIES)
+                        return cache_make_layout(c, e) < 0 ? -1 : fd_take(&fd);
+        }
 }
 
 int cache_hold(Cache *c, Err *e) {
@@ -53,6 +88,11 @@ static int index_parse(const char *path, json_t **ret, Err *e) {
                 return err_set(e, ERR_VERIFY, 0, "%s: manifests is not a list", path);
         *ret = take(j);
         return 0;
+}
+
+int cache_index_read_locked(Cache *c, json_t **ret, Err *e) {
+        _cleanup_free_ char *path = path_join(cache_dir(c), "index.json");
+        return index_parse(path, ret, e);
 }
 
 int cache_index_read(Cache *c, json_t **ret, Err *e) {

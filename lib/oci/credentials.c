@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 
 enum { CONFIG_LIMIT = 16 << 20, SECRET_LIMIT = 64 * 1024 };
 
@@ -82,11 +83,39 @@ static bool find_auth(const json_t *config, const char *key, Credentials *ret) {
         return false;
 }
 
-/* The helper's answer: {"ServerURL", "Username", "Secret"}. */
-static bool ask_helper(const char *name, const char *key, Credentials *ret) {
+/* A helper is asked for each repository, and what is wrong with it stays so: it is said once. */
+static void warn_of_helper(const char *name, const char *key, const char *why) {
+        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+        static char **said;
+        static size_t n, cap;
+        char *text = xasprintf("%s: %s", name, why);
+        pthread_mutex_lock(&lock);
+        bool news = true;
+        for (size_t i = 0; i < n; i++)
+                news &= !str_eq(said[i], text);
+        if (news)
+                *vec_push(said, n, cap) = take(text);
+        pthread_mutex_unlock(&lock);
+        free(text);
+        if (news)
+                log_warn("credentials for %s: %s", key, why);
+}
+
+/* It becomes a part of a program's name, and a path would lead out of PATH. */
+static bool is_helper_name(const char *name) {
         for (const char *p = name; *p; p++)
                 if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
                         return false;
+        return true;
+}
+
+/* The helper's answer: {"ServerURL", "Username", "Secret"}. */
+static bool ask_helper(const char *name, const char *key, Credentials *ret) {
+        if (!is_helper_name(name)) {
+                _cleanup_free_ char *why = xasprintf("\"%s\" is no credential helper", name);
+                warn_of_helper(name, key, why);
+                return false;
+        }
         _cleanup_free_ char *program = xasprintf("docker-credential-%s", name);
         const char *const argv[] = { program, "get", NULL };
         ProcOptions options = { .input = key, .input_len = strlen(key), .output_limit = 1 << 20 };
@@ -100,8 +129,8 @@ static bool ask_helper(const char *name, const char *key, Credentials *ret) {
                 return false; /* it works but has nothing for this registry */
         if (r < 0 || status != 0 || json_parse(out, n, program, &j, NULL) < 0) {
                 /* The parser's own message could quote a secret. */
-                log_warn("credentials for %s: %s", key,
-                         e.text ? e.text : "the credential helper failed");
+                _cleanup_free_ char *why = xasprintf("%s failed", program);
+                warn_of_helper(name, key, e.text ? e.text : why);
                 return false;
         }
         const char *user = json_str(j, "Username");

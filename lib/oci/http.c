@@ -250,7 +250,7 @@ static void set_up(HttpClient *c, Transfer *t) {
         const HttpRequest *r = t->answer.request;
         CURL *h = t->answer.handle;
         bool https = str_has_prefix(r->url, "https://");
-        log_trace("> %s %s", answer_method(r->method), r->url);
+        log_trace("> %s %.*s", answer_method(r->method), answer_shown_url(r), r->url);
         add_header(t, "Accept", r->accept ? r->accept : "*/*");
         add_header(t, "Authorization", r->authorization);
         add_header(t, "Content-Type", r->content_type);
@@ -264,7 +264,7 @@ static void set_up(HttpClient *c, Transfer *t) {
         curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "https,http");
         /* A connection that began under TLS must not end in the open. */
         curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "https,http");
-        curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 1L);
+        curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, r->stay ? 0L : 1L);
         curl_easy_setopt(h, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
         curl_easy_setopt(h, CURLOPT_MAXREDIRS, 10L);
         curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, (long)http_timeout_seconds());
@@ -358,7 +358,7 @@ static int turn(Lane *lane, Transfer *t, size_t n, Err *e) {
 static void log_transfer(const Transfer *t) {
         const HttpRequest *r = t->answer.request;
         if (t->ended)
-                log_debug("%s %s: %ld %s", answer_method(r->method), r->url,
+                log_debug("%s %.*s: %ld %s", answer_method(r->method), answer_shown_url(r), r->url,
                           t->answer.response.status,
                           t->code == CURLE_OK ? "" : curl_easy_strerror(t->code));
 }

@@ -44,6 +44,7 @@ typedef struct HttpRequest {
         const char *content_type;  /* of upload */
         const Content *upload;     /* streamed, from its start again when it must be; NULL: none */
         bool direct;               /* never through a proxy */
+        bool stay;                 /* a redirect is the answer: the body is for this host alone */
         uint64_t range_from;       /* not 0: only the bytes from there on are wanted */
         const HttpReceiver *receiver; /* of the body of a 200 or 206; NULL: HttpResponse.body is */
         uint64_t limit;               /* of a body kept in memory */
@@ -64,6 +65,7 @@ typedef struct HttpResponse {
         /* after a failure: */
         bool transient; /* may pass when tried again */
         bool refused;   /* nobody listens there */
+        bool elsewhere; /* refused by another host than the one asked: a proxy, a redirect's */
         bool unknown;   /* the host's name leads nowhere */
         bool untrusted; /* the certificate is not to be trusted */
 } HttpResponse;

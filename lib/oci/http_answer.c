@@ -5,6 +5,7 @@
 #include "lib/base/mem.h"
 
 #include <errno.h>
+#include <openssl/x509_vfy.h>
 #include <strings.h>
 #include <time.h>
 
@@ -13,6 +14,11 @@ enum { ERROR_BODY = 64 * 1024, MAX_CHALLENGES = 16 * 1024 };
 const char *answer_method(HttpMethod m) {
         static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" };
         return names[m];
+}
+
+int answer_shown_url(const HttpRequest *r) {
+        bool upload = r->method == HTTP_PUT || r->method == HTTP_PATCH;
+        return (int)(upload ? strcspn(r->url, "?") : strlen(r->url));
 }
 
 /* --- headers -------------------------------------------------------------------------------- */
@@ -264,6 +270,34 @@ void answer_attach(Answer *a) {
 
 /* --- verdict -------------------------------------------------------------------------------- */
 
+/* libcurl says whom it could not reach. */
+static int explain_refusal(Answer *a, Err *e) {
+        char host[256];
+        unsigned port;
+        const char *asked = strstr(a->request->url, "://");
+        asked = asked ? asked + 3 : a->request->url;
+        asked += *asked == '[';
+        if (sscanf(a->detail, "Failed to connect to %255s port %u", host, &port) == 2 &&
+            (strncmp(asked, host, strlen(host)) != 0 || !strchr(":/]", asked[strlen(host)]))) {
+                a->response.elsewhere = true;
+                return err_set(e, ERR_NETWORK, 0, "connect to %s port %u: connection refused", host,
+                               port);
+        }
+        return err_set(e, ERR_NETWORK, 0, "connection refused");
+}
+
+static int explain_certificate(Answer *a, CURLcode code, Err *e) {
+        long verdict = X509_V_OK;
+        curl_easy_getinfo(a->handle, CURLINFO_SSL_VERIFYRESULT, &verdict);
+        err_set(e, ERR_NETWORK, 0, "%s", *a->detail ? a->detail : curl_easy_strerror(code));
+        if (verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID)
+                return err_hint(e, "is the clock of this machine right?");
+        /* OpenSSL has found no fault in it, only libcurl has: it is another host's */
+        if (verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED)
+                return err_hint(e, "the registry has another name in its certificate");
+        return err_hint(e, "a certificate of your own goes with --cert-file");
+}
+
 int answer_explain(Answer *a, CURLcode code, Err *e) {
         HttpResponse *ret = &a->response;
         if (a->err.kind != ERR_NONE) {
@@ -277,7 +311,7 @@ int answer_explain(Answer *a, CURLcode code, Err *e) {
                 ret->refused = os_error == ECONNREFUSED;
                 ret->transient = !ret->refused;
                 if (ret->refused)
-                        return err_set(e, ERR_NETWORK, 0, "connection refused");
+                        return explain_refusal(a, e);
                 break;
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_RESOLVE_PROXY:
@@ -294,8 +328,7 @@ int answer_explain(Answer *a, CURLcode code, Err *e) {
                 break;
         case CURLE_PEER_FAILED_VERIFICATION:
                 ret->untrusted = true;
-                err_set(e, ERR_NETWORK, 0, "%s", *a->detail ? a->detail : curl_easy_strerror(code));
-                return err_hint(e, "a certificate of your own goes with --cert-file");
+                return explain_certificate(a, code, e);
         default:
                 break;
         }

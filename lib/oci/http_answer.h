@@ -24,5 +24,7 @@ int answer_finish(Answer *a);
 int answer_explain(Answer *a, CURLcode code, Err *e);
 /* Says a header line at the level trace, without its secrets. */
 void answer_log_header(const char *direction, const char *line, size_t n);
+/* How much of the request's URL may be said: the query of an upload is as good as a password. */
+int answer_shown_url(const HttpRequest *r);
 /* "GET" ... */
 const char *answer_method(HttpMethod m);

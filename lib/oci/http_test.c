@@ -150,6 +150,21 @@ static void other_hosts(void **state) {
         assert_string_equal(r.challenges, "Basic realm=\"x\"\n");
 }
 
+/* A secret in a body goes where it was sent, and nowhere else. */
+static void redirect_is_not_followed(void **state) {
+        (void)state;
+        _cleanup_response_ HttpResponse r = { 0 };
+        _cleanup_free_ char *u = url("/away");
+        Content secret = content_bytes("secret", 6);
+        HttpRequest q = {
+                .method = HTTP_POST, .url = u, .limit = 1000, .upload = &secret, .stay = true
+        };
+        unsigned before = server.n_requests;
+        assert_int_equal(http_send(client, &q, &r, NULL), 0);
+        assert_int_equal(r.status, 307);
+        assert_int_equal(server.n_requests, before + 1);
+}
+
 static void headers(void **state) {
         (void)state;
         _cleanup_response_ HttpResponse r = { 0 };
@@ -282,6 +297,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(methods),
                 cmocka_unit_test(other_hosts),
+                cmocka_unit_test(redirect_is_not_followed),
                 cmocka_unit_test(headers),
                 cmocka_unit_test(ranges),
                 cmocka_unit_test(failures),

@@ -158,6 +158,7 @@ static int derive(Cache *c, const Descriptor *d, const Paths *p, Err *e) {
         bool suspect = why.kind == ERR_VERIFY || why.kind == ERR_IO;
         if (suspect && (blob < 0 ? why.kind == ERR_VERIFY : is_damaged(blob, d)))
                 drop_damaged(c, d, &why);
+        cache_hint_full(c, &why);
         err_move(e, &why);
         return -1;
 }

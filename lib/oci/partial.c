@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
+#include "lib/oci/cache_internal.h"
 #include "lib/oci/http.h"
 
 #include <dirent.h>
@@ -49,9 +50,17 @@ static bool same_file(int fd, const char *path) {
 /* A descriptor with the lock on the file that has the name now; -2 when the blob has come while we
  * waited. */
 static int open_locked(Cache *c, const Descriptor *d, const char *path, Err *e) {
-        for (;;) {
+        for (bool cleared = false;;) {
+                struct stat st;
                 _cleanup_fd_ int fd =
                         open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+                bool strange = fd < 0 ? errno == EISDIR || errno == ELOOP
+                                      : fstat(fd, &st) == 0 && !S_ISREG(st.st_mode);
+                if (strange && !cleared) { /* a folder, a pipe, a link: nobody's download */
+                        cache_clear(path);
+                        cleared = true;
+                        continue;
+                }
                 if (fd < 0)
                         return err_set(e, ERR_IO, errno, "%s", path);
                 if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
@@ -125,9 +134,7 @@ int partial_open(Cache *c, const Descriptor *d, Progress *progress, Partial **re
 static int io_error(Partial *p, int errnum, Err *e) {
         p->useless |= errnum == ENOSPC || errnum == EDQUOT;
         err_set(e, ERR_IO, errnum, "%s", p->want.digest.text);
-        if (p->useless)
-                err_hint(e, "the cache is %s", cache_dir(p->cache));
-        return -1;
+        return cache_hint_full(p->cache, e);
 }
 
 static int flush(Partial *p, Err *e) {

@@ -20,6 +20,14 @@
 
 enum { PARALLEL = 4 };
 
+/* What a blob is to the image that was asked for. */
+typedef enum Role { ROLE_OTHERS, ROLE_CONFIG, ROLE_LAYER } Role;
+
+typedef struct Wanted {
+        Descriptor descriptor;
+        Role role;
+} Wanted;
+
 /* A part of an attestation: wanted, not needed. */
 typedef struct Extra {
         Descriptor descriptor;
@@ -28,9 +36,10 @@ typedef struct Extra {
 
 typedef struct Pull {
         Cache *cache;
+        const RegistryOptions *options;
         Session *session;
-        const char *arch;  /* NULL: all */
-        Descriptor *blobs; /* configs and layers that are wanted and not there */
+        const char *arch; /* NULL: all */
+        Wanted *blobs;    /* configs and layers that are not there */
         size_t n_blobs, cap_blobs;
         Digest *seen; /* those, and what is there */
         size_t n_seen, cap_seen;
@@ -47,28 +56,28 @@ void registry_cancel(void) {
         http_cancel();
 }
 
-/* True when d is not wanted already.  counts: it is part of an image that was asked for. */
-static bool want(Pull *p, const Descriptor *d, bool counts) {
+/* True when d is not wanted already. */
+static bool want(Pull *p, const Descriptor *d, Role role) {
         for (size_t i = 0; i < p->n_seen; i++)
                 if (digest_eq(&p->seen[i], &d->digest))
                         return false;
         *vec_push(p->seen, p->n_seen, p->cap_seen) = d->digest;
-        if (counts && __builtin_add_overflow(p->size, d->size, &p->size))
+        if (role != ROLE_OTHERS && __builtin_add_overflow(p->size, d->size, &p->size))
                 p->size = UINT64_MAX;
         if (!cache_has_blob(p->cache, &d->digest, d->size))
-                *vec_push(p->blobs, p->n_blobs, p->cap_blobs) = *d;
+                *vec_push(p->blobs, p->n_blobs, p->cap_blobs) = (Wanted){ *d, role };
         return true;
 }
 
 /* A damaged config would pass for a good one by its size; it is small, so it is read. */
-static int want_config(Pull *p, const Descriptor *d, bool counts, Err *e) {
+static int want_config(Pull *p, const Descriptor *d, bool wanted, Err *e) {
         if (d->size > MANIFEST_LIMIT)
                 return err_set(e, ERR_VERIFY, 0, "config %s: larger than %d bytes", d->digest.text,
                                MANIFEST_LIMIT);
         _cleanup_free_ char *text = NULL;
         if (cache_load_blob(p->cache, d, MANIFEST_LIMIT, &text, NULL) < 0)
                 cache_drop_blob(p->cache, &d->digest);
-        want(p, d, counts);
+        want(p, d, wanted ? ROLE_CONFIG : ROLE_OTHERS);
         return 0;
 }
 
@@ -77,7 +86,7 @@ static int want_image(Pull *p, const Manifest *m, bool wanted, Err *e) {
         if (want_config(p, &m->config, wanted, e) < 0)
                 return -1;
         for (size_t i = 0; wanted && i < m->n_layers; i++)
-                p->n_layers += want(p, &m->layers[i], true);
+                p->n_layers += want(p, &m->layers[i], ROLE_LAYER);
         return 0;
 }
 
@@ -216,16 +225,23 @@ static int want_index(Pull *p, const char *name, Err *e) {
 
 static int fetch_one(void *ctx, size_t i, Err *e) {
         Pull *p = ctx;
-        const Descriptor *d = &p->blobs[i];
+        const Descriptor *d = &p->blobs[i].descriptor;
         Progress *progress = progress_item(p->progress, d->digest.text, d->size);
         int r = fetch_blob(p->session, p->cache, d, progress, e);
         progress_end(progress);
-        return r;
+        if (r < 0 || p->blobs[i].role != ROLE_LAYER || !p->options->layer_arrived)
+                return r;
+        p->options->layer_arrived(p->options->layer_arrived_ctx, d);
+        /* whoever unpacks it removes what the disk has spoilt meanwhile */
+        return cache_has_blob(p->cache, &d->digest, d->size)
+                       ? 0
+                       : fetch_blob(p->session, p->cache, d, NULL, e);
 }
 
 /* The largest first: begun last it would be alone at the end. */
 static int compare_sizes(const void *a, const void *b) {
-        const Descriptor *x = a, *y = b;
+        const Descriptor *x = &((const Wanted *)a)->descriptor;
+        const Descriptor *y = &((const Wanted *)b)->descriptor;
         if (x->size != y->size)
                 return x->size < y->size ? 1 : -1;
         return strcmp(x->digest.text, y->digest.text);
@@ -233,13 +249,15 @@ static int compare_sizes(const void *a, const void *b) {
 
 static int fetch_blobs(Pull *p, const char *name, Err *e) {
         for (size_t i = 0; i < p->n_blobs; i++)
-                if (__builtin_add_overflow(p->news, p->blobs[i].size, &p->news))
+                if (__builtin_add_overflow(p->news, p->blobs[i].descriptor.size, &p->news))
                         return err_set(e, ERR_VERIFY, 0, "impossible sizes");
         if (p->n_blobs)
                 qsort(p->blobs, p->n_blobs, sizeof *p->blobs, compare_sizes);
         _cleanup_free_ char *what = xasprintf("pull %s", name);
         p->progress = progress_start(what, p->news);
-        int r = pool_run(p->n_blobs, PARALLEL, fetch_one, p, e);
+        /* a thread that unpacks downloads nothing: those that do are counted by session_enter */
+        size_t threads = PARALLEL + (p->options->layer_arrived ? pool_threads() : 0);
+        int r = pool_run(p->n_blobs, threads, fetch_one, p, e);
         progress_end(p->progress);
         p->progress = NULL;
         return r < 0 ? -1 : pool_run(p->n_extras, PARALLEL, fetch_extra, p, e);
@@ -290,13 +308,14 @@ static int pull(Pull *p, const Ref *ref, Err *e) {
 
 int registry_pull(Cache *c, const RegistryOptions *o, const char *ref, const char *arch, Err *e) {
         static atomic_flag swept = ATOMIC_FLAG_INIT;
+        static const RegistryOptions none;
         _cleanup_ref_ Ref r = { 0 };
         if (ref_parse(ref, &r, e) < 0)
                 return -1;
         if (!atomic_flag_test_and_set(&swept))
                 partial_sweep(c);
         _cleanup_fd_ int hold = cache_hold(c, e);
-        Pull p = { .cache = c, .arch = arch, .name = r.text };
+        Pull p = { .cache = c, .options = o ? o : &none, .arch = arch, .name = r.text };
         int result = hold < 0 ? -1 : session_for_reading(r.host, r.repo, o, &p.session, e);
         if (result == 0)
                 result = pull(&p, &r, e);

@@ -16,6 +16,10 @@ typedef struct RegistryOptions {
                 *mirrors; /* "REGISTRY=URL" or "URL" (cli.md 5.3), NULL-terminated; may be NULL */
         const char *const
                 *cert_files; /* PEM files added to the system's, NULL-terminated; may be NULL */
+        /* Called for each layer that registry_pull has fetched, while others are still on their
+         * way, on any number of threads at once: time to unpack it.  NULL: nobody cares. */
+        void (*layer_arrived)(void *ctx, const Descriptor *layer);
+        void *layer_arrived_ctx;
 } RegistryOptions;
 
 /* Fetches manifest or index of ref, for an index the manifests of linux/arch (all manifests and

@@ -14,6 +14,7 @@
 #include "lib/oci/retry.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { PLAIN_AFTER_MS = 300 };
 
@@ -27,7 +28,8 @@ struct Session {
         pthread_mutex_t lock;
         char *authorization; /* NULL: none needed so far */
         unsigned generation; /* of authorization */
-        bool credentials_read, credentials_there;
+        bool credentials_read;
+        atomic_bool credentials_there; /* read without the lock, for messages */
         Credentials credentials;
         Session *next;
 };
@@ -151,6 +153,11 @@ static void hint_failure(const Session *s, const HttpResponse *r, Err *e) {
                 err_hint(e,
                          "there is no way round a mirror: --mirror and LINUXKIT_MIRROR say which "
                          "one is asked");
+        else if (r && r->refused && r->elsewhere)
+                err_hint(e,
+                         "that is a proxy, or where %s leads to; https_proxy, http_proxy and "
+                         "no_proxy say when a proxy is asked",
+                         s->at.host);
         else if (r && r->refused)
                 err_hint(e, "nobody listens at %s: is that the right port, and is the registry up?",
                          s->at.host);

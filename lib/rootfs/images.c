@@ -1,4 +1,8 @@
-/* images.c - see images.h. */
+/* images.c - see images.h.
+ *
+ * A layer that comes from a registry is unpacked on the thread that has fetched it, while the
+ * others are on their way; that only prepares the cache.  Layers are opened, and all faults
+ * reported, when every image is there, as if they had been in the cache from the beginning. */
 #include "lib/rootfs/images.h"
 
 #include "lib/base/log.h"
@@ -7,6 +11,9 @@
 #include "lib/base/str.h"
 #include "lib/oci/engine.h"
 #include "lib/rootfs/names.h"
+
+#include <pthread.h>
+#include <unistd.h>
 
 /* Fetching waits for the network, not for a processor. */
 enum { MIN_FETCH_THREADS = 4 };
@@ -27,9 +34,22 @@ typedef struct OpenLayer {
         Layer *layer;
 } OpenLayer;
 
+/* The layers that are unpacked on arrival. */
+typedef struct Unpacker {
+        Cache *cache;
+        pthread_mutex_t lock;
+        pthread_cond_t slot_free;
+        size_t slots;   /* one for each processor */
+        Arena *arena;   /* of the names in begun: a descriptor is its pull's */
+        NameSet *begun; /* images may share layers */
+} Unpacker;
+
 struct ImageSet {
         Arena *arena;
-        const ImageSource *source;
+        ImageSource source;
+        RegistryOptions registry; /* of source */
+        Unpacker unpacker;
+        int hold;      /* of the cache: what a build reads later stays, too; -1: none */
         NameSet *refs; /* numbers index images */
         OpenImage *images;
         size_t n_images, cap_images;
@@ -92,11 +112,65 @@ static bool ask_engine(const ImageSource *source, OpenImage *o) {
 static int fetch_image(void *ctx, size_t i, Err *e) {
         ImageSet *s = ctx;
         OpenImage *o = &s->images[i];
-        if (ask_engine(s->source, o))
+        if (ask_engine(&s->source, o))
                 return 0;
-        if (image_get(s->source, o->ref, &o->image, e) < 0)
+        if (image_get(&s->source, o->ref, &o->image, e) < 0)
                 return err_at(e, o->pos, o->who);
         return 0;
+}
+
+/* False: another thread does it, or has done it. */
+static bool begin_unpacking(Unpacker *u, const char *layer) {
+        uint32_t id;
+        pthread_mutex_lock(&u->lock);
+        bool first = !nameset_find(u->begun, layer, strlen(layer), &id);
+        if (first) {
+                nameset_add(u->begun, arena_strdup(u->arena, layer), strlen(layer));
+                while (!u->slots)
+                        pthread_cond_wait(&u->slot_free, &u->lock);
+                u->slots--;
+        }
+        pthread_mutex_unlock(&u->lock);
+        return first;
+}
+
+static void end_unpacking(Unpacker *u) {
+        pthread_mutex_lock(&u->lock);
+        u->slots++;
+        pthread_cond_signal(&u->slot_free);
+        pthread_mutex_unlock(&u->lock);
+}
+
+/* What goes wrong here goes wrong again in open_layer, which says so. */
+static void unpack_arrived(void *ctx, const Descriptor *descriptor) {
+        Unpacker *u = ctx;
+        Layer *layer = NULL;
+        _cleanup_err_ Err why = ERR_INIT;
+        if (!begin_unpacking(u, descriptor->digest.text))
+                return;
+        if (layer_open(u->cache, descriptor, &layer, &why) == 0)
+                layer_free(layer);
+        else
+                log_debug("%s", why.text);
+        end_unpacking(u);
+}
+
+static void unpacker_init(Unpacker *u, Cache *cache) {
+        *u = (Unpacker){
+                .cache = cache,
+                .slots = pool_threads(),
+                .arena = arena_new(),
+                .begun = nameset_new(),
+        };
+        pthread_mutex_init(&u->lock, NULL);
+        pthread_cond_init(&u->slot_free, NULL);
+}
+
+static void unpacker_done(Unpacker *u) {
+        pthread_cond_destroy(&u->slot_free);
+        pthread_mutex_destroy(&u->lock);
+        nameset_free(u->begun);
+        arena_free(u->arena);
 }
 
 static void collect_layers(ImageSet *s) {
@@ -128,7 +202,7 @@ static int open_sound_layer(const ImageSource *source, OpenLayer *l, Err *e) {
 static int open_layer(void *ctx, size_t i, Err *e) {
         ImageSet *s = ctx;
         OpenLayer *l = &s->layers[i];
-        if (open_sound_layer(s->source, l, e) < 0) {
+        if (open_sound_layer(&s->source, l, e) < 0) {
                 err_wrap(e, "image %s", l->user->ref);
                 return err_at(e, l->user->pos, l->user->who);
         }
@@ -175,7 +249,16 @@ static int open_all(ImageSet *s, const Spec *spec, Err *e) {
 int images_open(const Spec *spec, const ImageSource *source, ImageSet **ret, Err *e) {
         ImageSet *s = xcalloc(1, sizeof(*s));
         s->arena = arena_new();
-        s->source = source;
+        s->source = *source;
+        if (source->registry)
+                s->registry = *source->registry;
+        s->source.registry = &s->registry;
+        s->registry.layer_arrived = unpack_arrived;
+        s->registry.layer_arrived_ctx = &s->unpacker;
+        unpacker_init(&s->unpacker, source->cache);
+        s->hold = cache_hold(source->cache, NULL);
+        if (s->hold < 0)
+                log_debug("%s is read without its lock", cache_dir(source->cache));
         s->refs = nameset_new();
         s->digests = nameset_new();
         if (open_all(s, spec, e) < 0) {
@@ -201,6 +284,9 @@ void images_free(ImageSet *s) {
         free(s->images);
         nameset_free(s->refs);
         nameset_free(s->digests);
+        unpacker_done(&s->unpacker);
+        if (s->hold >= 0)
+                close(s->hold);
         arena_free(s->arena);
         free(s);
 }

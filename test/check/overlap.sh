@@ -4,7 +4,7 @@
 
 unset DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_AUTH_CONFIG LINUXKIT_MIRROR
 
-# serve [bad]: a registry that sends the second layer of its only image when the index of the unpacked first one is in
+# serve [bad]: a registry that sends the second layer of its only image, whatever its name, when the index of the unpacked first one is in
 # ./cache, and not at all when that does not come; bad: the second layer is no tar. $port.
 serve() {
 	need python3
@@ -52,7 +52,18 @@ case_unpacked_on_arrival() {
 	serve
 	"$LINUXKIT" -q build --cache cache --arch amd64 --no-sbom --format tar spec.yml
 	tar -tf spec.tar >list
-	grep -qx one list && grep -qx two list || fail "not both layers: $(cat list)"
+	[ "$(grep -cxE "one|two" list)" = 2 ] || fail "not both layers: $(cat list)"
+}
+
+# Both pulls bring the same layers, and what one has said of them is gone when the other still goes on.
+case_shared_layers() {
+	serve
+	printf '  - 127.0.0.1:%s/y:1\n' "$port" >>spec.yml
+	"$LINUXKIT" -v 2 build --cache cache --arch amd64 --no-sbom --format tar spec.yml 2>stderr || fail "$(cat stderr)"
+	for layer in cache/derived/layers/*.idx; do
+		hexadecimal=$(basename "$layer" .idx)
+		[ "$(grep -c "unpack layer sha256:$hexadecimal" stderr)" = 1 ] || fail "$hexadecimal is not unpacked once"
+	done
 }
 
 case_fault_said_once() {
