@@ -15,9 +15,9 @@ typedef enum ErrKind {
         ERR_VERIFY,    /* digest or size is not what was promised */
         ERR_NOT_FOUND, /* a named thing does not exist; callers may fall back */
         ERR_CANCELLED, /* interrupted by a signal */
-        ERR_DAMAGED,   /* a file of the cache did not hold what was stored in it and has been removed:
-                          the same operation, done again, makes or fetches it anew */
-        ERR_INTERNAL,  /* our own mistake */
+        ERR_DAMAGED, /* a file of the cache did not hold what was stored in it and has been removed:
+                        the same operation, done again, makes or fetches it anew */
+        ERR_INTERNAL, /* our own mistake */
 } ErrKind;
 
 typedef struct Err {

@@ -17,12 +17,12 @@ typedef struct BuildOptions { /* flags of `linuxkit build` (yaml.md 3); zero-ini
         const char *name, *dir, *arch, *cache;
         bool pull, decompress_kernel, no_sbom, sbom_current_time, dry_run;
         const char *sbom_output;
-        const char *size;        /* of disks, as given: "1024M"; NULL: what they need */
-        const char *disk_root;   /* "squashfs", "erofs" or "initrd"; NULL: squashfs */
-        const char *bootloader;  /* image or folder; NULL: the package beside the program */
+        const char *size;       /* of disks, as given: "1024M"; NULL: what they need */
+        const char *disk_root;  /* "squashfs", "erofs" or "initrd"; NULL: squashfs */
+        const char *bootloader; /* image or folder; NULL: the package beside the program */
         const char *secureboot_key, *secureboot_cert; /* PEM files; NULL: nothing is signed */
-        const char *input_tar;   /* output of an earlier build, NULL: none */
-        bool docker;             /* look for images in a docker engine first */
+        const char *input_tar;                        /* output of an earlier build, NULL: none */
+        bool docker;                                  /* look for images in a docker engine first */
         const char *size_report; /* file for the JSON; "-": a table on stderr; NULL: none */
         RegistryOptions registry;
         /* The lock files of packages named by path, and the one of the build file, must be

@@ -157,8 +157,8 @@ static void add_devices(Tree *t, int64_t mtime) {
         }
 }
 
-/* Everything and the nodes; what is below boot/ is left out when an image is made of it (the "rootfs
- * split" of formats.md 1.2). */
+/* Everything and the nodes; what is below boot/ is left out when an image is made of it (the
+ * "rootfs split" of formats.md 1.2). */
 static const Tree *root_tree(Parts *p) {
         if (p->root)
                 return p->root;
