@@ -108,7 +108,8 @@ static int hand_over(void *ctx, void *job, Err *e) {
                         return -1;
                 at += b->length[i];
         }
-        progress_add(w->progress, b->n * b->options->size);
+        uint64_t first = b->first * b->options->size, left = extents_size(b->disk) - first;
+        progress_add(w->progress, MIN((uint64_t)b->n * b->options->size, left));
         return 0;
 }
 

@@ -24,7 +24,7 @@ typedef struct ClusterOptions {
 } ClusterOptions;
 
 /* Calls fn for every cluster that is not all zero, in ascending order, on this thread. What is
- * compressed, and how, depends on the bytes only. */
+ * compressed, and how, depends on the bytes only; p counts the disk's bytes, empty clusters too. */
 int clusters_each(const Extents *disk, const ClusterOptions *o,
                   int (*fn)(void *ctx, const Cluster *c, Err *e), void *ctx, Progress *p, Err *e);
 

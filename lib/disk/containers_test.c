@@ -9,6 +9,7 @@
 #include "lib/disk/vhd.h"
 #include "lib/disk/vmdk.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -264,11 +265,68 @@ static void too_large_is_said(void **state) {
         _cleanup_buf_ Buf out = { 0 };
         extents_zero(x, 3072ull << 30);
         Sink *s = sink_buf(&out);
-        VhdOptions o = { .dynamic = true };
-        assert_int_equal(vhd_write(x, &o, s, NULL, NULL), -1);
+        for (int dynamic = 0; dynamic < 2; dynamic++) {
+                _cleanup_err_ Err e = ERR_INIT;
+                VhdOptions o = { .dynamic = dynamic };
+                assert_int_equal(vhd_write(x, &o, s, NULL, &e), -1);
+                assert_int_equal(e.kind, ERR_USAGE);
+                assert_string_equal(e.text, "a VHD has at most 2040 GiB");
+        }
         assert_int_equal(vmdk_write(x, 1, s, NULL, NULL), -1);
         assert_int_equal(out.len, 0);
         sink_free(s);
+}
+
+/* What the writers below count: the event of the end tells. */
+static Progress *counting;
+
+static int count_raw(const Extents *x, Sink *out, Err *e) {
+        return extents_write(x, out, counting, e);
+}
+
+static int count_qcow2(const Extents *x, Sink *out, Err *e) {
+        return qcow2_write(x, out, counting, e);
+}
+
+static int count_vmdk(const Extents *x, Sink *out, Err *e) {
+        return vmdk_write(x, 1, out, counting, e);
+}
+
+static int count_vhd(const Extents *x, Sink *out, Err *e) {
+        return vhd_write(x, &(VhdOptions){ .dynamic = true }, out, counting, e);
+}
+
+static int count_gcp(const Extents *x, Sink *out, Err *e) {
+        return gcp_write(x, 0, NULL, out, counting, e);
+}
+
+/* Ends in data and ends in a hole, one and a half blocks of a VHD long. */
+static void progress_reaches_its_total(void **state) {
+        (void)state;
+        int (*const writers[])(const Extents *x, Sink *out, Err *e) = { count_raw, count_qcow2,
+                                                                        count_vmdk, count_vhd,
+                                                                        count_gcp };
+        _cleanup_extents_ Extents *x = sample(3 << 20), *hole = sample(5 << 20);
+        extents_zero(hole, 8 << 20);
+        for (size_t i = 0; i < 2 * ARRAY_LEN(writers); i++) {
+                const Extents *disk = i % 2 ? x : hole;
+                _cleanup_free_ char *log = path_join(dir, "events");
+                int saved = dup(STDERR_FILENO), fd = open(log, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+                dup2(fd, STDERR_FILENO);
+                log_setup_json(true);
+                counting = progress_start("disk", extents_size(disk));
+                write_file("image", disk, writers[i / 2]);
+                progress_end(counting);
+                log_setup_json(false);
+                fflush(stderr);
+                dup2(saved, STDERR_FILENO);
+                close(saved);
+                close(fd);
+                _cleanup_free_ char *want = xasprintf("'\"done\":%llu,\"total\":%llu}'",
+                                                      (unsigned long long)extents_size(disk),
+                                                      (unsigned long long)extents_size(disk));
+                run("tail -n 1 events | grep -F %s", want);
+        }
 }
 
 static int set_up(void **state) {
@@ -292,6 +350,7 @@ int main(void) {
                 cmocka_unit_test(ova_is_in_order_and_sound),
                 cmocka_unit_test(ova_names_are_portable),
                 cmocka_unit_test(too_large_is_said),
+                cmocka_unit_test(progress_reaches_its_total),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);
 }

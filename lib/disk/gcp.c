@@ -118,9 +118,14 @@ static int write_tar(const Extents *disk, const Map *m, int64_t mtime, Sink *out
                      Err *e) {
         if (write_header(m, extents_size(disk), mtime, out, e) < 0)
                 return -1;
-        for (size_t i = 0; i < m->n; i++)
-                if (extents_write_range(disk, m->ranges[i].at, m->ranges[i].n, out, p, e) < 0)
+        uint64_t done = 0;
+        for (size_t i = 0; i < m->n; i++) {
+                const Range *r = &m->ranges[i];
+                progress_add(p, r->at - done); /* a hole */
+                if (extents_write_range(disk, r->at, r->n, out, p, e) < 0)
                         return -1;
+                done = r->at + r->n;
+        }
         if (sink_pad(out, BLOCK, e) < 0)
                 return -1;
         return sink_zero(out, 2 * BLOCK, e);

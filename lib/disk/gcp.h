@@ -10,6 +10,6 @@
 #include "lib/base/log.h"
 #include "lib/oci/cache.h"
 
-/* The map of holes follows from the bytes, in units of 4096.  cache as in gzip_sink. Does not
- * finish out. */
+/* The map of holes follows from the bytes, in units of 4096.  cache as in gzip_sink; p
+ * counts the disk's bytes, holes too. Does not finish out. */
 int gcp_write(const Extents *disk, int64_t mtime, Cache *cache, Sink *out, Progress *p, Err *e);

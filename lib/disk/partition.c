@@ -4,16 +4,7 @@
 #include "lib/disk/partition.h"
 #include "lib/base/str.h"
 
-#include <zlib.h>
-
-enum {
-        GPT_ENTRY = 128,
-        GPT_ENTRY_SECTORS = GPT_PARTITIONS * GPT_ENTRY / SECTOR,
-        GPT_HEADER = 92,
-        GPT_NAME = 36,
-        GPT_FIRST_USABLE = 2048, /* what sfdisk takes for a disk whose partitions are aligned */
-        MBR_PROTECTIVE = 0xee,
-};
+enum { FIRST_USABLE = 2048 }; /* what sfdisk takes for a disk whose partitions are aligned */
 
 static uint64_t aligned(uint64_t n) {
         return (n + PARTITION_ALIGN - 1) & ~(uint64_t)(PARTITION_ALIGN - 1);
@@ -54,68 +45,33 @@ static void put_mbr_entry(uint8_t *p, const Partition *part, uint64_t start, uin
         put_le(p + 12, (uint32_t)sectors, 4);
 }
 
-static void put_protective(uint8_t *p, uint64_t disk_sectors) {
-        memcpy(p + 1, "\0\2\0", 3);
-        p[4] = MBR_PROTECTIVE;
-        memcpy(p + 5, "\xff\xff\xff", 3);
-        put_le(p + 8, 1, 4);
-        put_le(p + 12, (uint32_t)MIN(disk_sectors - 1, (uint64_t)UINT32_MAX), 4);
-}
-
 static int fill_mbr(const DiskLayout *d, uint64_t disk_sectors, uint8_t *p, Err *e) {
         if (d->boot_code && content_read(d->boot_code, 0, p, (size_t)d->boot_code->size, e) < 0)
                 return err_wrap(e, "boot code");
-        put_le(p + 440, d->signature, 4);
+        mbr_sign(d->signature, p);
         if (d->gpt)
-                put_protective(p + 446, disk_sectors);
+                mbr_protective(disk_sectors, p + MBR_TABLE_AT);
         for (size_t i = 0; !d->gpt && i < d->n; i++)
-                put_mbr_entry(p + 446 + 16 * i, &d->partitions[i], partition_start(d, i) / SECTOR,
+                put_mbr_entry(p + MBR_TABLE_AT + 16 * i, &d->partitions[i],
+                              partition_start(d, i) / SECTOR,
                               aligned(extents_size(d->partitions[i].data)) / SECTOR);
-        p[510] = 0x55;
-        p[511] = 0xaa;
         return 0;
 }
 
 /* --- GPT ------------------------------------------------------------------------------------ */
 
-/* A GUID on disk: the first three fields little endian (UEFI specification 2.10, appendix A). */
-static void put_guid(uint8_t *p, const Uuid *u) {
-        static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
-        for (size_t i = 0; i < 16; i++)
-                p[i] = u->b[order[i]];
-}
-
 static void fill_entries(const DiskLayout *d, uint8_t *p) {
         for (size_t i = 0; i < d->n; i++, p += GPT_ENTRY) {
                 const Partition *part = &d->partitions[i];
-                Uuid type = uuid_parse(part->type);
                 uint64_t start = partition_start(d, i) / SECTOR;
-                put_guid(p, &type);
-                put_guid(p + 16, &part->uuid);
-                put_le(p + 32, start, 8);
-                put_le(p + 40, start + aligned(extents_size(part->data)) / SECTOR - 1, 8);
-                put_le(p + 48, part->attributes, 8);
-                for (size_t k = 0; part->name[k]; k++)
-                        put_le(p + 56 + 2 * k, (uint8_t)part->name[k], 2);
+                GptEntry entry = { .type = part->type,
+                                   .id = part->uuid,
+                                   .first = start,
+                                   .last = start + aligned(extents_size(part->data)) / SECTOR - 1,
+                                   .attributes = part->attributes,
+                                   .name = part->name };
+                gpt_entry(&entry, p);
         }
-}
-
-static void fill_header(const DiskLayout *d, const uint8_t *entries, uint64_t disk_sectors,
-                        bool backup, uint8_t *p) {
-        uint64_t last = disk_sectors - 1;
-        memcpy(p, "EFI PART", 8);
-        put_le(p + 8, 0x00010000, 4);
-        put_le(p + 12, GPT_HEADER, 4);
-        put_le(p + 24, backup ? last : 1, 8);
-        put_le(p + 32, backup ? 1 : last, 8);
-        put_le(p + 40, GPT_FIRST_USABLE, 8);
-        put_le(p + 48, last - GPT_ENTRY_SECTORS - 1, 8);
-        put_guid(p + 56, &d->guid);
-        put_le(p + 72, backup ? last - GPT_ENTRY_SECTORS : 2, 8);
-        put_le(p + 80, GPT_PARTITIONS, 4);
-        put_le(p + 84, GPT_ENTRY, 4);
-        put_le(p + 88, (uint32_t)crc32(0, entries, GPT_PARTITIONS * GPT_ENTRY), 4);
-        put_le(p + 16, (uint32_t)crc32(0, p, GPT_HEADER), 4);
 }
 
 /* --- the disk ------------------------------------------------------------------------------- */
@@ -154,27 +110,27 @@ int disk_image(const DiskLayout *d, Extents *out, Err *e) {
                 return -1;
         uint64_t base = extents_size(out);
         uint64_t size = d->size ? d->size : disk_size_needed(d), sectors = size / SECTOR;
-        enum { ENTRIES = GPT_PARTITIONS * GPT_ENTRY };
         uint8_t *mbr = arena_alloc(extents_arena(out), SECTOR), *head = NULL, *tail = NULL;
         if (fill_mbr(d, sectors, mbr, e) < 0)
                 return -1;
         add_table(out, mbr, SECTOR);
         if (d->gpt) {
-                head = arena_alloc(extents_arena(out), SECTOR + ENTRIES);
-                tail = arena_alloc(extents_arena(out), ENTRIES + SECTOR);
+                head = arena_alloc(extents_arena(out), SECTOR + GPT_ENTRIES);
+                tail = arena_alloc(extents_arena(out), GPT_ENTRIES + SECTOR);
                 fill_entries(d, head + SECTOR);
-                memcpy(tail, head + SECTOR, ENTRIES);
-                fill_header(d, tail, sectors, false, head);
-                fill_header(d, tail, sectors, true, tail + ENTRIES);
-                add_table(out, head, SECTOR + ENTRIES);
+                memcpy(tail, head + SECTOR, GPT_ENTRIES);
+                GptHeader header = { d->guid, sectors, FIRST_USABLE, tail };
+                gpt_header(&header, false, head);
+                gpt_header(&header, true, tail + GPT_ENTRIES);
+                add_table(out, head, SECTOR + GPT_ENTRIES);
         }
         for (size_t i = 0; i < d->n; i++) {
                 extents_zero(out, base + partition_start(d, i) - extents_size(out));
                 extents_append(out, d->partitions[i].data);
         }
-        uint64_t end = base + size - (d->gpt ? ENTRIES + SECTOR : 0);
+        uint64_t end = base + size - (d->gpt ? GPT_ENTRIES + SECTOR : 0);
         extents_zero(out, end - extents_size(out));
         if (d->gpt)
-                add_table(out, tail, ENTRIES + SECTOR);
+                add_table(out, tail, GPT_ENTRIES + SECTOR);
         return 0;
 }

@@ -10,23 +10,13 @@
 
 #include "lib/base/err.h"
 #include "lib/base/extents.h"
+#include "lib/base/gpt.h"
 #include "lib/base/uuid.h"
 
 enum { SECTOR = 512, PARTITION_ALIGN = 1 << 20, MBR_CODE = 440, MBR_PARTITIONS = 4 };
-enum { GPT_PARTITIONS = 128 };
 
 /* DOS partition types (formats.md 3.1). */
 enum { MBR_FAT32_LBA = 0x0c, MBR_LINUX = 0x83 };
-
-/* Partition type GUIDs: UEFI specification 2.10, table 5.7; Discoverable Partitions Specification.
- */
-#define GPT_ESP        "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
-#define GPT_LINUX      "0fc63daf-8483-4772-8e79-3d69d8477de4"
-#define GPT_ROOT_AMD64 "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
-#define GPT_ROOT_ARM64 "b921b045-1df0-41c3-af44-4c6f280d3fae"
-/* UEFI specification 2.10, table 5.8; Discoverable Partitions Specification, "Partition Flags". */
-#define GPT_LEGACY_BIOS_BOOTABLE (1ull << 2)
-#define GPT_READ_ONLY            (1ull << 60)
 
 typedef struct Partition {
         const Extents *data; /* padded to 1 MiB on the disk */

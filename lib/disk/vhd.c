@@ -16,6 +16,8 @@ enum {
         DYNAMIC = 3,
 };
 enum { EPOCH_2000 = 946684800 };
+/* The limit that Microsoft documents for VHDs of either kind. */
+#define MAX_SIZE (2040ull << 30)
 
 static uint32_t checksum(const uint8_t *p, size_t n) {
         uint32_t sum = 0;
@@ -113,7 +115,7 @@ static int write_dynamic(const Extents *disk, const uint8_t footer[FOOTER], Sink
         for (uint32_t i = 0; i < entries; i++) {
                 if (write_block(disk, i, buf, bat, out, e) < 0)
                         return -1;
-                progress_add(p, BLOCK);
+                progress_add(p, MIN((uint64_t)BLOCK, extents_size(disk) - (uint64_t)i * BLOCK));
         }
         if (sink_patch(out, BAT_AT, bat, bat_size, e) < 0)
                 return -1;
@@ -125,8 +127,8 @@ int vhd_write(const Extents *disk, const VhdOptions *o, Sink *out, Progress *p, 
         uint64_t size = extents_size(disk);
         if (size % (1 << 20))
                 return err_set(e, ERR_INTERNAL, 0, "the size of a VHD is a multiple of 1 MiB");
-        if (o->dynamic && size > 2040ull << 30)
-                return err_set(e, ERR_USAGE, 0, "a dynamic VHD has at most 2040 GiB");
+        if (size > MAX_SIZE)
+                return err_set(e, ERR_USAGE, 0, "a VHD has at most 2040 GiB");
         fill_footer(o, size, footer);
         if (o->dynamic)
                 return write_dynamic(disk, footer, out, p, e);

@@ -17,6 +17,6 @@ typedef struct VhdOptions {
         int64_t time; /* seconds since 1970 */
 } VhdOptions;
 
-/* disk is a multiple of 1 MiB, a dynamic one at most 2040 GiB (ERR_USAGE). A dynamic one needs an
- * out that can sink_patch. Does not finish it. */
+/* disk is a multiple of 1 MiB, at most 2040 GiB (ERR_USAGE). A dynamic one needs an out that can
+ * sink_patch. Does not finish it. */
 int vhd_write(const Extents *disk, const VhdOptions *o, Sink *out, Progress *p, Err *e);

@@ -152,17 +152,23 @@ static size_t next_component(const char **path, const char **ret) {
         }
 }
 
-static int walk(Builder *b, Inode **dir, const char *path, bool last_too, unsigned *follow,
+typedef struct Walk {
+        bool make;       /* directories that are not there; else the way ends at them */
+        unsigned follow; /* symlinks so far */
+} Walk;
+
+/* As what calls it: 1 where the way ends. */
+static int walk(Builder *b, Inode **dir, const char *path, bool last_too, Walk *w,
                 const char **ret_last, size_t *ret_n, Err *e);
 
-static int step(Builder *b, Inode **dir, const char *name, size_t n, unsigned *follow, Err *e) {
+static int step(Builder *b, Inode **dir, const char *name, size_t n, Walk *w, Err *e) {
         if (n == 2 && memcmp(name, "..", 2) == 0) {
                 *dir = (*dir)->parent;
                 return 0;
         }
         Slot *s = find(b, *dir, name, n);
         if (!s)
-                return new_dir(b, *dir, name, n, NULL, dir, e);
+                return w->make ? new_dir(b, *dir, name, n, NULL, dir, e) : 1;
         if (inode_is_dir(s->inode)) {
                 *dir = s->inode;
                 return 0;
@@ -171,17 +177,17 @@ static int step(Builder *b, Inode **dir, const char *name, size_t n, unsigned *f
                 return err_set(e, ERR_SPEC, 0, "\"%s\" is not a directory, yet has files in it",
                                s->inode->entry.name);
         const char *target = s->inode->entry.link;
-        if (++*follow > MAX_FOLLOW)
+        if (++w->follow > MAX_FOLLOW)
                 return err_set(e, ERR_SPEC, 0, "\"%s\": too many symbolic links",
                                s->inode->entry.name);
         if (*target == '/')
                 *dir = b->root;
-        return walk(b, dir, target, true, follow, NULL, NULL, e);
+        return walk(b, dir, target, true, w, NULL, NULL, e);
 }
 
-/* Goes down path from *dir, making directories; the last component is handed out instead unless
- * last_too (an empty one: path is *dir itself). */
-static int walk(Builder *b, Inode **dir, const char *path, bool last_too, unsigned *follow,
+/* Goes down path from *dir; the last component is handed out instead unless last_too (an empty one:
+ * path is *dir itself). */
+static int walk(Builder *b, Inode **dir, const char *path, bool last_too, Walk *w,
                 const char **ret_last, size_t *ret_n, Err *e) {
         const char *name, *next;
         size_t n = next_component(&path, &name), next_n;
@@ -192,8 +198,9 @@ static int walk(Builder *b, Inode **dir, const char *path, bool last_too, unsign
                 next_n = next_component(&path, &next);
                 if (!next_n && !last_too)
                         break;
-                if (step(b, dir, name, n, follow, e) < 0)
-                        return -1;
+                int r = step(b, dir, name, n, w, e);
+                if (r)
+                        return r;
         }
         if (!last_too) {
                 *ret_last = name;
@@ -202,16 +209,18 @@ static int walk(Builder *b, Inode **dir, const char *path, bool last_too, unsign
         return 0;
 }
 
-/* The directory that path's last component stands in, and that component. */
-static int locate(Builder *b, const char *path, Inode **ret_dir, const char **ret_name,
+/* The directory that path's last component stands in, and that component. make: that directory and
+ * those above it come into being; else 1: it is not there. */
+static int locate(Builder *b, const char *path, bool make, Inode **ret_dir, const char **ret_name,
                   size_t *ret_n, Err *e) {
-        unsigned follow = 0;
+        Walk w = { .make = make };
         *ret_dir = b->root;
         if (strlen(path) > MAX_PATH)
                 return err_set(e, ERR_SPEC, 0, "\"%.40s...\": a name longer than %d bytes", path,
                                MAX_PATH);
-        if (walk(b, ret_dir, path, false, &follow, ret_name, ret_n, e) < 0)
-                return -1;
+        int r = walk(b, ret_dir, path, false, &w, ret_name, ret_n, e);
+        if (r)
+                return r;
         if (*ret_n == 2 && memcmp(*ret_name, "..", 2) == 0)
                 return err_set(e, ERR_SPEC, 0, "\"%s\" ends in \"..\"", path);
         return 0;
@@ -232,12 +241,14 @@ static int add_link(Builder *b, const Entry *entry, Inode **ret, Err *e) {
         Inode *dir;
         const char *name;
         size_t n;
-        if (locate(b, entry->link, &dir, &name, &n, e) < 0)
+        int r = locate(b, entry->link, false, &dir, &name, &n, e);
+        if (r < 0)
                 return err_wrap(e, "\"%s\"", entry->name);
-        Slot *s = n ? find(b, dir, name, n) : NULL;
-        if (!s || inode_is_dir(s->inode))
+        Slot *s = r == 0 && n ? find(b, dir, name, n) : NULL;
+        bool is_dir = r == 0 && (!n || (s && inode_is_dir(s->inode)));
+        if (!s || is_dir)
                 return err_set(e, ERR_SPEC, 0, "\"%s\" is a hard link to \"%s\", which is %s",
-                               entry->name, entry->link, s || !n ? "a directory" : "not there");
+                               entry->name, entry->link, is_dir ? "a directory" : "not there");
         *ret = s->inode;
         return 0;
 }
@@ -261,7 +272,7 @@ static int add(Builder *b, const Entry *entry, Err *e) {
         size_t n;
         if (b->n_slots > MAX_NAMES)
                 return err_set(e, ERR_SPEC, 0, "more than %d names", MAX_NAMES);
-        if (locate(b, entry->name, &dir, &name, &n, e) < 0)
+        if (locate(b, entry->name, true, &dir, &name, &n, e) < 0)
                 return -1;
         if (entry->dev_major > MAX_MAJOR || entry->dev_minor > MAX_MINOR)
                 return err_set(e, ERR_SPEC, 0, "\"%s\": Linux has no device %u:%u", entry->name,

@@ -104,6 +104,7 @@ static void later_entries_win(void **state) {
 static void hard_links_are_one_inode(void **state) {
         (void)state;
         TREE(" a=2*3 b=2*3 c=2*3", F("b"), H("a", "b"), H("c", "./a"));
+        TREE(" a=2*2 d/ f=2*2", F("f"), D("d"), H("a", "d/../f"));
         /* the link keeps what the target was */
         TREE(" a b", F("a"), H("b", "a"), F("a"));
         TREE(" d=2*2 e=2*2", S("d", "x"), H("e", "d"));
@@ -137,6 +138,9 @@ static void what_cannot_be_is_refused(void **state) {
         REFUSED("\"d\" is a directory with files", F("d/x"), F("d"));
         REFUSED("\".\" is a directory with files", F("."));
         REFUSED("which is not there", H("a", "b"));
+        /* a target does not make the directories on its way, as Linux would not */
+        REFUSED("which is not there", F("f"), H("a", "new/../f"));
+        REFUSED("which is not there", F("f"), S("l", "new"), H("a", "l/../f"));
         REFUSED("which is a directory", D("b"), H("a", "b"));
         REFUSED("which is a directory", H("a", "/"));
         REFUSED("too many symbolic links", S(loop, "l/x"), F("l/y"));

@@ -229,19 +229,39 @@ static bool from_cache(Cache *cache, const Digest *key, Content *ret) {
         return true;
 }
 
-/* 1: the cache takes no new files (it may be read-only), nothing is written. */
-static int into_cache(const Inodes *x, const SquashfsPlan *plan, Cache *cache, const Digest *key,
-                      SquashfsTables *t, Content *ret, Err *e) {
+static int write_into_cache(const Inodes *x, const SquashfsPlan *plan, Cache *cache,
+                            SquashfsTables *t, Sink *out, Err *e) {
         _cleanup_buf_ Buf super = { 0 };
-        _cleanup_err_ Err ignored = ERR_INIT;
-        _cleanup_sink_ Sink *out = NULL;
         Digest id;
-        if (cache_derived_sink(cache, KIND, digest_hex(key), &out, &ignored) < 0)
-                return 1;
         if (write_hashed(x, plan, cache, t, out, &super, &id, e) < 0 ||
             sink_write(out, id.text, strlen(id.text), e) < 0 ||
-            sink_patch(out, 0, super.data, super.len, e) < 0 || sink_finish(out, e) < 0)
+            sink_patch(out, 0, super.data, super.len, e) < 0)
                 return -1;
+        return sink_finish(out, e);
+}
+
+/* Before the image is written once more. */
+static int start_again(const Inodes *x, const SquashfsPlan *plan, SquashfsTables *t, Err *e) {
+        progress_set(plan->progress, 0);
+        squashfs_tables_done(t);
+        memset(t, 0, sizeof *t);
+        return squashfs_check(x, t, e);
+}
+
+/* 1: the cache takes no new file (it may be read-only) or its disk is full: nothing is left there.
+ */
+static int into_cache(const Inodes *x, const SquashfsPlan *plan, Cache *cache, const Digest *key,
+                      SquashfsTables *t, Content *ret, Err *e) {
+        _cleanup_err_ Err failed = ERR_INIT;
+        _cleanup_sink_ Sink *out = NULL;
+        if (cache_derived_sink(cache, KIND, digest_hex(key), &out, &failed) < 0)
+                return 1;
+        if (write_into_cache(x, plan, cache, t, out, &failed) < 0) {
+                if (failed.errnum == ENOSPC || failed.errnum == EDQUOT)
+                        return start_again(x, plan, t, e) < 0 ? -1 : 1;
+                err_move(e, &failed);
+                return -1;
+        }
         if (!from_cache(cache, key, ret))
                 return err_set(e, ERR_IO, 0, "the finished squashfs image is gone from the cache");
         return 0;

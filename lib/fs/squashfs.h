@@ -24,8 +24,9 @@ typedef struct SquashfsOptions {
 
 /* Appends the image, a multiple of 4096 bytes, to out: one blob, which out owns.  With a cache the
  * finished image is kept there under what it was made of, and so are compressed pieces of contents:
- * the same tree again costs one reading, a changed one the compression of what changed. Without, an
- * unnamed scratch file holds it.  The blob's id is a digest of the image's bytes in every case.
+ * the same tree again costs one reading, a changed one the compression of what changed. Without, or
+ * when the cache is read-only or its disk full, an unnamed scratch file in TMPDIR holds it.  The
+ * blob's id is a digest of the image's bytes in every case.
  *
  * Like mksquashfs: extended attributes outside of user., trusted. and security. are left out, which
  * the format cannot hold.  What else it cannot hold (times outside 1970..2106, more than 65535

@@ -5,6 +5,9 @@
 #include "lib/fs/inodes_test.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "lib/oci/tarscan.h"
 
@@ -316,6 +319,62 @@ static void skipped_files_are_left_out(void **state) {
         tree_free(t);
 }
 
+static bool put(const char *path, const char *text) {
+        _cleanup_fd_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+        return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* Who is not root becomes it in a namespace with one user, or nothing could be mounted. */
+static bool unshare_mounts(void) {
+        if (unshare(CLONE_NEWNS) == 0)
+                return true;
+        _cleanup_free_ char *users = xasprintf("0 %u 1", getuid());
+        _cleanup_free_ char *groups = xasprintf("0 %u 1", getgid());
+        return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && put("/proc/self/setgroups", "deny") &&
+               put("/proc/self/uid_map", users) && put("/proc/self/gid_map", groups);
+}
+
+/* A file system of its own, which has room for the cache but not for the image. */
+static bool mount_small(const char *at) {
+        return unshare_mounts() && mkdir(at, 0700) == 0 &&
+               mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+               mount("none", at, "tmpfs", 0, "size=1m,mode=700") == 0;
+}
+
+/* The last test: what follows would see another file system. */
+static void a_full_cache_does_not_stop_it(void **state) {
+        (void)state;
+        enum { SIZE = 3 << 20 };
+        Cache *cache = NULL;
+        Tree *t = tree_new();
+        SquashfsOptions o = { .mtime = TIME, .level = 1 };
+        _cleanup_free_ uint32_t *noise = xmalloc(SIZE);
+        uint32_t seed = 1;
+        for (size_t i = 0; i < SIZE / sizeof *noise; i++)
+                noise[i] = seed = seed * 1664525 + 1013904223;
+        tree_add(t, &(Entry){ .name = "f",
+                              .type = ENTRY_FILE,
+                              .content = content_bytes((char *)noise, SIZE) });
+        make_image("roomy", t, &o, NULL);
+        Digest roomy = last_digest;
+        _cleanup_free_ char *small = xstrdup(in_dir("small"));
+        if (!mount_small(small)) {
+                tree_free(t);
+                skip();
+        }
+        assert_int_equal(cache_open(small, &cache, NULL), 0);
+        o.progress = progress_start("image", SIZE);
+        make_image("full", t, &o, cache);
+        progress_end(o.progress);
+        assert_same("roomy", "full");
+        assert_string_equal(last_digest.text, roomy.text);
+        cache_free(cache);
+        tree_free(t);
+        /* nothing of the image is left in the cache */
+        free(shell("find", "test -z \"$(find %s/derived/squashfs -type f)\"", small));
+        assert_int_equal(umount2(small, MNT_DETACH), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(random_trees_come_back),
@@ -326,6 +385,7 @@ int main(void) {
                 cmocka_unit_test(what_does_not_fit_is_refused),
                 cmocka_unit_test(unreadable_content_is_an_error),
                 cmocka_unit_test(skipped_files_are_left_out),
+                cmocka_unit_test(a_full_cache_does_not_stop_it),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }
