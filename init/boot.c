@@ -23,6 +23,7 @@
 #include "init/log.h"
 #include "init/modules.h"
 #include "init/net.h"
+#include "init/ociruntime.h"
 #include "init/supervise.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
@@ -185,8 +186,10 @@ typedef struct Gate {
 } Gate;
 
 /* A service may want any device, so the late drivers are waited for here. */
-static void reach_containerd(void *ctx) {
+static void reach_services(void *ctx) {
         Gate *g = ctx;
+        if (!g->shared->have_services)
+                return;
         if (g->late > 0)
                 sys_wait(g->late);
         g->late = 0;
@@ -207,29 +210,33 @@ static pid_t start_late_drivers(BootShared *shared) {
         return pid;
 }
 
-/* An image without the containerd component is no fault, unless it has services. */
-static void report_no_containerd(void) {
+/* Without containerd the services are run by the OCI runtime itself, and without any service there
+ * is no supervisor. */
+static bool have_services_without_containerd(void) {
         char **names;
         size_t n;
         if (sys_list(SUPERVISE_PATH, &names, &n, NULL) < 0)
-                return;
-        if (n > 0)
-                log_init("%zu services are not started: the image has no containerd", n);
+                return false;
+        bool possible = *ociruntime_path() != 0;
+        if (n > 0 && !possible)
+                log_init("%zu services are not started: the image has neither containerd nor runc",
+                         n);
         sys_free_names(names, n);
+        return n > 0 && possible;
 }
 
-static void run_hooks(Gate *g) {
-        g->shared->have_containerd = hooks_have_containerd(hooks_dir);
-        if (!g->shared->have_containerd)
-                report_no_containerd();
-        if (g->shared->have_containerd && sysconf(_SC_NPROCESSORS_ONLN) > 1)
+static int run_hooks(Gate *g) {
+        bool containerd = hooks_have_containerd(hooks_dir);
+        g->shared->have_services = containerd || have_services_without_containerd();
+        if (containerd && sysconf(_SC_NPROCESSORS_ONLN) > 1)
                 tell(g->fd, BOOT_START_CONTAINERD);
-        hooks_run(hooks_dir, reach_containerd, g);
+        bool complete = hooks_run(hooks_dir, reach_services, g);
         if (g->late > 0)
                 sys_wait(g->late);
+        return complete ? 0 : BOOT_STOPPED;
 }
 
-void boot_machine(int fd, BootShared *shared) {
+int boot_machine(int fd, BootShared *shared) {
         _cleanup_err_ Err e = ERR_INIT;
         shared->coldplugging = true;
         pid_t overlay = start_overlay();
@@ -244,12 +251,12 @@ void boot_machine(int fd, BootShared *shared) {
         print_banner();
         if (overlay > 0)
                 sys_wait(overlay);
-        run_hooks(&g);
+        return run_hooks(&g);
 }
 
-void boot_userspace(int fd, BootShared *shared) {
+int boot_userspace(int fd, BootShared *shared) {
         set_hostname();
         make_resolv_conf();
         Gate g = { .fd = fd, .shared = shared };
-        run_hooks(&g);
+        return run_hooks(&g);
 }

@@ -7,14 +7,14 @@
 /* What the boot process tells pid 1, one byte each. */
 enum {
         BOOT_START_CONTAINERD = 'S', /* mounts and devices are there, a second processor is idle */
-        BOOT_OPEN_GATE = 'G',        /* the hook order has reached containerd: start services */
+        BOOT_OPEN_GATE = 'G',        /* the hook order has reached the services: start them */
 };
 
 /* The page that boot and device processes share with pid 1. */
 typedef struct BootShared {
-        volatile uint64_t seen_event;  /* last uevent that a finished coldplug pass covers */
-        volatile bool coldplugging;    /* the boot process still looks for drivers itself */
-        volatile bool have_containerd; /* a hook for containerd exists */
+        volatile uint64_t seen_event; /* last uevent that a finished coldplug pass covers */
+        volatile bool coldplugging;   /* the boot process still looks for drivers itself */
+        volatile bool have_services;  /* there is something for a supervisor to do */
 } BootShared;
 
 /* RLIMIT_NOFILE and RLIMIT_NPROC for everything started later (boot.md 5.6). */
@@ -23,12 +23,15 @@ void boot_limits(void);
 /* Environment of every program that init starts. */
 void boot_environment(void);
 
+/* Exit status of the boot process: an onboot container has failed and wants the boot to stop. */
+#define BOOT_STOPPED 3
+
 /* A real machine: drivers, clock, loopback, host name, resolv.conf, banner, hooks.  Runs in a child
- * of pid 1 and writes BOOT_ bytes to fd. */
-void boot_machine(int fd, BootShared *shared);
+ * of pid 1 and writes BOOT_ bytes to fd.  Returns the exit status. */
+int boot_machine(int fd, BootShared *shared);
 
 /* Inside a container of the `docker` output: no devices, clock or interfaces. */
-void boot_userspace(int fd, BootShared *shared);
+int boot_userspace(int fd, BootShared *shared);
 
 /* The host name that a file's text stands for: white space at both ends removed, at most n - 1
  * bytes.  Returns its length. */

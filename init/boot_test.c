@@ -4,12 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <linux/input.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "init/boot.h"
 #include "init/devices.h"
 #include "init/hooks.h"
+#include "init/power.h"
 #include "init/shutdown.h"
 #include "lib/base/mem.h"
 
@@ -70,6 +73,56 @@ static void only_new_devices_with_an_alias_count(void **state) {
                 assert_int_equal(devices_parse_uevent(t[i].msg, t[i].len), t[i].want);
 }
 
+static void new_input_nodes_are_told_apart(void **state) {
+        (void)state;
+        static const struct {
+                const char *msg;
+                size_t len;
+                bool want;
+        } t[] = {
+                { "add@/x\0ACTION=add\0DEVNAME=input/event3", 39, true },
+                { "add@/x\0ACTION=remove\0DEVNAME=input/event3", 42, false },
+                { "add@/x\0ACTION=add\0DEVNAME=input/mice", 37, false },
+                { "add@/x\0ACTION=add\0DEVNAME=input/event3", 38, false }, /* no NUL */
+                { "", 0, false },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(t); i++)
+                assert_int_equal(devices_is_new_input(t[i].msg, t[i].len), t[i].want);
+}
+
+static void power_devices_are_only_those_with_the_key(void **state) {
+        (void)state;
+        Power p;
+        power_init(&p);
+        power_scan(&p, "/nowhere"); /* no directory, no device */
+        for (int i = 0; i < POWER_DEVICES; i++)
+                assert_int_equal(p.fds[i], -1);
+}
+
+static void a_pressed_power_key(void **state) {
+        (void)state;
+        static const struct {
+                struct input_event ev;
+                bool want;
+        } t[] = {
+                { { .type = EV_KEY, .code = KEY_POWER, .value = 1 }, true },
+                { { .type = EV_KEY, .code = KEY_POWER, .value = 0 }, false }, /* let go */
+                { { .type = EV_KEY, .code = KEY_SLEEP, .value = 1 }, false },
+                { { .type = EV_SW, .code = KEY_POWER, .value = 1 }, false },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+                Power p;
+                int ends[2];
+                power_init(&p);
+                assert_int_equal(pipe(ends), 0);
+                p.fds[2] = ends[0];
+                assert_int_equal(write(ends[1], &t[i].ev, sizeof t[i].ev), sizeof t[i].ev);
+                close(ends[1]);
+                assert_int_equal(power_read(&p, 2), t[i].want);
+                assert_int_equal(p.fds[2], -1); /* the device is gone */
+        }
+}
+
 static void mount_points_are_unescaped(void **state) {
         (void)state;
         static const struct {
@@ -91,6 +144,9 @@ int main(void) {
                 cmocka_unit_test(hostname_is_trimmed_and_bounded),
                 cmocka_unit_test(hook_names_choose_in_fixed_order),
                 cmocka_unit_test(only_new_devices_with_an_alias_count),
+                cmocka_unit_test(new_input_nodes_are_told_apart),
+                cmocka_unit_test(power_devices_are_only_those_with_the_key),
+                cmocka_unit_test(a_pressed_power_key),
                 cmocka_unit_test(mount_points_are_unescaped),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "init/log.h"
 #include "init/mountopt.h"
@@ -134,6 +136,11 @@ static int bind_namespace(const char *kind, const char *path, pid_t pid, Err *e)
         _cleanup_fd_ int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
         if (fd < 0)
                 return err_set(e, ERR_IO, errno, "create %s", path);
+        /* of a former life of the service; binds would pile up with every restart */
+        struct statfs fs;
+        while (statfs(path, &fs) == 0 && fs.f_type == NSFS_MAGIC &&
+               umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) == 0)
+                continue;
         if (mount(source, path, "", MS_BIND, NULL) < 0)
                 return err_set(e, ERR_IO, errno, "bind %s on %s", source, path);
         return 0;
@@ -191,4 +198,12 @@ const char *bundle_namespace(const Bundle *b) {
 
 RestartPolicy bundle_restart(const Bundle *b) {
         return b->rt.restart;
+}
+
+FailPolicy bundle_fail(const Bundle *b) {
+        return b->rt.fail;
+}
+
+unsigned bundle_timeout(const Bundle *b) {
+        return b->rt.timeout;
 }

@@ -19,6 +19,14 @@ typedef enum RestartPolicy {
         RESTART_ALWAYS,
 } RestartPolicy;
 
+/* What follows when an onboot container fails; key "fail". */
+typedef enum FailPolicy {
+        FAIL_CONTINUE, /* also when the key is absent */
+        FAIL_STOP,
+        FAIL_REBOOT,
+        FAIL_POWEROFF,
+} FailPolicy;
+
 /* Reads PATH/runtime.json; an absent file is an empty one, unknown keys are ignored.  A file that
  * is not JSON, or has a key of the wrong type, is ERR_SPEC.  *ret is set on success only and must
  * be freed with bundle_free. */
@@ -42,6 +50,8 @@ const char *bundle_path(const Bundle *b);
 const char *bundle_name(const Bundle *b);      /* last component of the path */
 const char *bundle_namespace(const Bundle *b); /* containerd namespace, "" when not given */
 RestartPolicy bundle_restart(const Bundle *b);
+FailPolicy bundle_fail(const Bundle *b);
+unsigned bundle_timeout(const Bundle *b); /* seconds that an onboot container may run; 0: any */
 
 void bundle_free(Bundle *b); /* b may be NULL */
 

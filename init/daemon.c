@@ -30,20 +30,6 @@ static int open_pidfd(pid_t pid) {
         return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-/* Field 22 of /proc/PID/stat: tells a process from a later one with the same number. */
-static bool start_time(pid_t pid, uint64_t *ret) {
-        char path[64], line[1024];
-        snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-        if (!sys_read_line(path, line, sizeof line))
-                return false;
-        const char *p = strrchr(line, ')'); /* the name may hold blanks */
-        for (int field = 2; p && field < 22; field++) {
-                p = strchr(p, ' ');
-                p = p ? p + 1 : NULL;
-        }
-        return p && sscanf(p, "%" SCNu64, ret) == 1;
-}
-
 static off_t file_size(const char *path) {
         struct stat st;
         return stat(path, &st) == 0 ? st.st_size : 0;
@@ -54,7 +40,7 @@ static off_t file_size(const char *path) {
  * database's lock against the next one for ever. */
 static void write_pid_file(const char *path) {
         uint64_t start = 0;
-        start_time(getpid(), &start);
+        sys_start_time(getpid(), &start);
         _cleanup_free_ char *tmp = xasprintf("%s~", path);
         _cleanup_fd_ int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         if (fd < 0 || dprintf(fd, "%d %" PRIu64 "\n", (int)getpid(), start) < 0 ||
@@ -81,6 +67,7 @@ static _Noreturn void run_child(const DaemonPaths *p, char **argv, int null, int
         dup2(out, STDOUT_FILENO);
         dup2(err, STDERR_FILENO);
         sys_close_others(-1);
+        sys_write("/proc/self/oom_score_adj", "0"); /* config.toml has its own */
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
         execv(p->binary, argv);
         log_init("run %s: %s", p->binary, strerror(errno));
@@ -180,7 +167,7 @@ bool daemon_adopt(Daemon *d, const DaemonPaths *p) {
                 return false;
         /* The descriptor first: afterwards the number cannot be given to another process. */
         _cleanup_fd_ int fd = open_pidfd(pid);
-        if (fd < 0 || !start_time(pid, &start) || start != want)
+        if (fd < 0 || !sys_start_time(pid, &start) || start != want)
                 return false;
         *d = (Daemon){ .pid = pid, .pidfd = fd_take(&fd), .log_start = file_size(p->log) };
         return true;

@@ -52,7 +52,20 @@ uint64_t devices_parse_uevent(const char *msg, size_t len) {
         return add && modalias ? seq : 0;
 }
 
-uint64_t devices_drain_uevents(int fd) {
+bool devices_is_new_input(const char *msg, size_t len) {
+        bool add = false, node = false;
+        for (size_t i = 0; i < len;) {
+                size_t n = strnlen(msg + i, len - i);
+                if (i + n == len)
+                        break;
+                add |= str_eq(msg + i, "ACTION=add");
+                node |= str_has_prefix(msg + i, "DEVNAME=input/event");
+                i += n + 1;
+        }
+        return add && node;
+}
+
+uint64_t devices_drain_uevents(int fd, bool *new_input) {
         uint64_t last = 0;
         for (;;) {
                 char msg[8192]; /* UEVENT_BUFFER_SIZE is 2048 */
@@ -63,6 +76,7 @@ uint64_t devices_drain_uevents(int fd) {
                         continue;
                 if (n < 0 && errno == ENOBUFS) {
                         last = UINT64_MAX;
+                        *new_input = true;
                         continue;
                 }
                 if (n < 0)
@@ -72,6 +86,8 @@ uint64_t devices_drain_uevents(int fd) {
                 uint64_t seq = devices_parse_uevent(msg, (size_t)n);
                 if (seq > last)
                         last = seq;
+                if (devices_is_new_input(msg, (size_t)n))
+                        *new_input = true;
         }
 }
 
@@ -84,10 +100,9 @@ static bool known(const Aliases *a, const char *s) {
         return a->n && bsearch(&s, a->v, a->n, sizeof(*a->v), sys_by_bytes);
 }
 
-/* Adds the modaliases of one bus that are not in seen to fresh. */
-static void collect_bus(int bus_fd, const char *bus, const Aliases *seen, Aliases *fresh) {
-        _cleanup_free_ char *path = xasprintf("%s/devices", bus);
-        int dir_fd = openat(bus_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* Adds the modaliases of the devices in a directory that are not in seen to fresh. */
+static void collect_dir(int base_fd, const char *path, const Aliases *seen, Aliases *fresh) {
+        int dir_fd = openat(base_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *d = dir_fd < 0 ? NULL : fdopendir(dir_fd);
         if (!d)
                 return;
@@ -126,10 +141,15 @@ static void collect(const Aliases *seen, Aliases *fresh) {
         DIR *d = opendir("/sys/bus");
         if (!d)
                 return;
-        for (struct dirent *de; (de = readdir(d));)
-                if (de->d_name[0] != '.')
-                        collect_bus(dirfd(d), de->d_name, seen, fresh);
+        for (struct dirent *de; (de = readdir(d));) {
+                if (de->d_name[0] == '.')
+                        continue;
+                _cleanup_free_ char *path = xasprintf("%s/devices", de->d_name);
+                collect_dir(dirfd(d), path, seen, fresh);
+        }
         closedir(d);
+        /* on no bus: evdev, without which nobody sees the power button */
+        collect_dir(AT_FDCWD, "/sys/class/input", seen, fresh);
         unique(fresh);
 }
 

@@ -5,6 +5,7 @@
  * of them is the same pass over sysfs, so a lost event loses nothing. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,11 +15,15 @@
 int devices_open_uevents(void);
 
 /* Empties the socket without blocking.  Returns the highest sequence number of an event that may
- * want a driver, 0 if there was none, UINT64_MAX when events were lost. */
-uint64_t devices_drain_uevents(int fd);
+ * want a driver, 0 if there was none, UINT64_MAX when events were lost.  *new_input is set when a
+ * node of an input device (/dev/input/eventN) may have appeared. */
+uint64_t devices_drain_uevents(int fd, bool *new_input);
 
 /* Sequence number in one uevent message, 0 when it is not from a device that may want a driver. */
 uint64_t devices_parse_uevent(const char *msg, size_t len);
+
+/* True for the message about a new node of an input device. */
+bool devices_is_new_input(const char *msg, size_t len);
 
 /* Loads the modules of this set that the devices ask for, again and again until a pass finds
  * nothing new.  *seen gets the number of the last uevent that happened before the last pass.

@@ -67,41 +67,66 @@ static void run_program(const char *path) {
                 log_init("%s: %s", path, sys_describe_status(status, text, sizeof(text)));
 }
 
-static void run_internal(const char *path, HookKind kind) {
+/* False when the boot is to stop. */
+static bool run_internal(const char *path, HookKind kind) {
         char text[64];
         pid_t pid = fork();
         if (pid == 0)
                 _exit(hooks_internal(kind));
         if (pid < 0) {
                 log_init("fork: %s", strerror(errno));
-                return;
+                return true;
         }
         /* What can go wrong in it is reported there; a crash is not. */
         int status = sys_wait(pid);
         if (WIFSIGNALED(status))
                 log_init("%s: %s", path, sys_describe_status(status, text, sizeof(text)));
+        return kind != HOOK_ONBOOT || !WIFEXITED(status) || WEXITSTATUS(status) != ONBOOT_STOP;
 }
 
-void hooks_run(const char *dir, void (*containerd)(void *ctx), void *ctx) {
+/* The first entry behind the place of containerd's, n when there is none. */
+static size_t place_of_services(const char *dir, char **names, size_t n) {
+        if (hooks_have_containerd(dir))
+                return n + 1; /* the entry itself is the place */
+        size_t i = 0;
+        while (i < n && strcmp(names[i], "020-containerd") < 0)
+                i++;
+        return i;
+}
+
+/* False when the boot is to stop. */
+static bool run_hook(const char *path, void (*services)(void *ctx), void *ctx) {
+        HookKind kind = classify(path);
+        if (kind == HOOK_PROGRAM)
+                run_program(path);
+        else if (kind == HOOK_CONTAINERD && services)
+                services(ctx);
+        else if (kind != HOOK_NONE)
+                return run_internal(path, kind);
+        return true;
+}
+
+bool hooks_run(const char *dir, void (*services)(void *ctx), void *ctx) {
         _cleanup_err_ Err e = ERR_INIT;
         char **names;
         size_t n;
+        bool go_on = true;
         if (sys_list(dir, &names, &n, &e) < 0) {
                 if (e.kind != ERR_NOT_FOUND)
                         log_init("%s", e.text);
-                return;
+                return true;
         }
-        for (size_t i = 0; i < n; i++) {
+        size_t place = place_of_services(dir, names, n);
+        for (size_t i = 0; i <= n && go_on; i++) {
+                if (i == place && services)
+                        services(ctx);
+                if (i == n)
+                        break;
                 _cleanup_free_ char *path = path_join(dir, names[i]);
-                HookKind kind = classify(path);
-                if (kind == HOOK_PROGRAM)
-                        run_program(path);
-                else if (kind == HOOK_CONTAINERD && containerd)
-                        containerd(ctx);
-                else if (kind != HOOK_NONE)
-                        run_internal(path, kind);
+                go_on = run_hook(path, services, ctx);
         }
         sys_free_names(names, n);
+        return go_on;
 }
 
 bool hooks_have_containerd(const char *dir) {

@@ -16,9 +16,11 @@ typedef enum HookKind {
 /* boot.md 6: the first of these words in the name decides; HOOK_PROGRAM without any. */
 HookKind hooks_kind_of_name(const char *name);
 
-/* Runs the entries of a directory in byte order, waiting for each.  containerd is called for the
- * entry that stands for it; the other internal ones run in a child of the caller. */
-void hooks_run(const char *dir, void (*containerd)(void *ctx), void *ctx);
+/* Runs the entries of a directory in byte order, waiting for each; internal ones run in a child of
+ * the caller.  services (may be NULL) is called for the entry that stands for containerd, and
+ * without one at the place where it would stand (020-containerd).  False when an onboot container
+ * has failed and wants the boot to stop: the entries behind it have not been run. */
+bool hooks_run(const char *dir, void (*services)(void *ctx), void *ctx);
 
 /* True when the directory has an entry that stands for containerd. */
 bool hooks_have_containerd(const char *dir);

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "init/clock.h"
+#include "init/engine_containerd.h"
 #include "init/log.h"
 #include "init/policy.h"
 #include "init/wipe.h"
@@ -37,6 +38,7 @@ struct Link {
         Units *units;
         Daemon daemon;
         Grpc *grpc;
+        ContainerdEngine *engine;
         uint32_t watched; /* events that epoll knows for the connection */
         char *mark;
         bool fresh; /* nothing has been cleaned since the machine started */
@@ -71,7 +73,9 @@ static void drop(Link *l) {
         if (!l->grpc)
                 return;
         forget_work(l, false);
-        l->units->env.grpc = NULL;
+        engine_containerd_free(l->engine, false);
+        l->engine = NULL;
+        l->units->env.engine = NULL;
         l->units->env.ready = false;
         grpc_free(l->grpc); /* leaves the epoll set as it is closed */
         l->grpc = NULL;
@@ -102,7 +106,8 @@ void link_free(Link *l) {
         if (!l)
                 return;
         forget_work(l, true);
-        l->units->env.grpc = NULL;
+        engine_containerd_free(l->engine, true);
+        l->units->env.engine = NULL;
         grpc_free(l->grpc);
         if (l->daemon.pidfd >= 0)
                 close(l->daemon.pidfd);
@@ -189,7 +194,9 @@ static void on_version(void *data, const GrpcReply *r) {
         l->answered = true;
         if (l->c.verbose)
                 log_init("containerd %s answers at %.2fs", version, log_uptime());
-        l->units->env.grpc = l->grpc;
+        if (!l->engine)
+                l->engine = engine_containerd_new(l->grpc);
+        l->units->env.engine = engine_containerd(l->engine);
         subscribe(l);
         take_inventory(l);
 }

@@ -23,7 +23,7 @@ typedef struct LinkConfig {
         void *data;
 } LinkConfig;
 
-/* units->env.grpc is set and cleared by the link.  Everything in config must outlive it. */
+/* units->env.engine is set and cleared by the link.  Everything in config must outlive it. */
 Link *link_new(const LinkConfig *config, Units *units);
 void link_free(Link *l); /* l may be NULL; containerd is left alone */
 

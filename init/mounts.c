@@ -19,7 +19,34 @@
 
 #include "init/cmdline.h"
 #include "init/log.h"
+#include "init/rootcopy.h"
 #include "lib/base/mem.h"
+
+/* The command line can only be read through /proc, which is not mounted yet; it stays mounted when
+ * the answer is yes, because copying needs it too. */
+static bool wants_copy(void) {
+        if (mount("proc", "/proc", "proc", MS_NODEV | MS_NOSUID | MS_NOEXEC, NULL) < 0)
+                return false;
+        if (cmdline_has(cmdline_text(), "linuxkit.root=copy"))
+                return true;
+        umount2("/proc", MNT_DETACH);
+        return false;
+}
+
+/* boot.md 2.2: the way of the reference, for whoever cannot have the initial file system as root.
+ * Leaves the copy on /mnt.  Nothing can be taken back, so after a failure the boot goes on with
+ * what there is. */
+static bool copy_root(void) {
+        _cleanup_err_ Err e = ERR_INIT;
+        if (mount("rootfs", "/mnt", "tmpfs", 0, "mode=755") < 0) {
+                log_init("mount a tmpfs on /mnt: %s", strerror(errno));
+                return false;
+        }
+        if (rootcopy_move("/", "/mnt", &e) < 0)
+                log_init("copy the root file system: %s", e.text);
+        umount2("/proc", MNT_DETACH);
+        return true;
+}
 
 void mounts_move_root(void) {
         struct statfs fs;
@@ -29,8 +56,9 @@ void mounts_move_root(void) {
                 log_init("make /mnt: %s", strerror(errno));
                 return;
         }
-        if (mount("/", "/mnt", NULL, MS_BIND | MS_REC, NULL) < 0 || chdir("/mnt") < 0 ||
-            mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
+        bool copied = wants_copy() && copy_root();
+        if ((!copied && mount("/", "/mnt", NULL, MS_BIND | MS_REC, NULL) < 0) ||
+            chdir("/mnt") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
                 log_init("move the root file system: %s", strerror(errno));
         if (chdir("/") < 0)
                 log_init("chdir /: %s", strerror(errno));

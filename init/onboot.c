@@ -13,18 +13,21 @@
 #include <sys/wait.h>
 
 #include "init/bundle.h"
+#include "init/clock.h"
 #include "init/cmdline.h"
+#include "init/ending.h"
 #include "init/log.h"
+#include "init/ociruntime.h"
+#include "init/procgroup.h"
 #include "init/streams.h"
 #include "init/sys.h"
 #include "lib/base/json.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
-static char runc[] = "/usr/bin/runc";
-
 typedef struct Runner {
         const char *word;
+        const char *runtime; /* the OCI runtime */
         char *log_dir;
         bool debug, console, files;
         pid_t *cleaners; /* processes that delete ended containers beside the next one */
@@ -36,17 +39,19 @@ typedef struct Job {
         const char *name;
         Bundle *bundle;
         Streams *streams;
-        char *id, *pid_file;
+        char *id, *pid_file, *cgroup;
+        uint64_t deadline; /* CLOCK_MONOTONIC ms, UINT64_MAX for none */
+        bool expired;
 } Job;
 
 /* Runs the runtime with its output in the container's streams; returns the wait status. */
-static int run_runc(const Job *j, char *const *args) {
-        char *argv[16] = { runc };
+static int run_runtime(Job *j, char *const *args) {
+        char *argv[16] = { (char *)j->r->runtime };
         size_t n = 1;
         if (j->r->debug) {
                 static char debug[] = "--debug";
                 argv[n++] = debug;
-                log_line("%s %s: runc %s", j->r->word, j->name, args[0]);
+                log_line("%s %s: %s %s", j->r->word, j->name, path_base(j->r->runtime), args[0]);
         }
         while (*args && n < ARRAY_LEN(argv) - 1)
                 argv[n++] = *args++;
@@ -54,15 +59,15 @@ static int run_runc(const Job *j, char *const *args) {
         if (pid == 0) {
                 sys_reset_signals();
                 streams_attach(j->streams);
-                execv(runc, argv);
-                dprintf(STDERR_FILENO, "%s: %s\n", runc, strerror(errno));
+                execv(argv[0], argv);
+                dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
                 _exit(127);
         }
-        return pid < 0 ? -1 : streams_wait(j->streams, pid);
+        return pid < 0 ? -1 : streams_wait(j->streams, pid, j->deadline, &j->expired);
 }
 
 /* `runc create`, or `runc run --detach` when nothing is to be done in between. */
-static int runc_make(const Job *j, bool start, Err *e) {
+static int make_container(Job *j, bool start, Err *e) {
         char verb[8], detach[] = "--detach", bundle[] = "--bundle", pid_file[] = "--pid-file";
         char status[64];
         char *path = (char *)bundle_path(j->bundle);
@@ -72,18 +77,18 @@ static int runc_make(const Job *j, bool start, Err *e) {
         if (start)
                 args[n++] = detach;
         args[n] = j->id;
-        int r = run_runc(j, args);
+        int r = run_runtime(j, args);
         if (r != 0)
-                return err_set(e, ERR_IO, 0, "runc %s: %s", verb,
+                return err_set(e, ERR_IO, 0, "%s %s: %s", path_base(j->r->runtime), verb,
                                sys_describe_status(r, status, sizeof(status)));
         return 0;
 }
 
-static int runc_start(const Job *j, Err *e) {
+static int start_made(Job *j, Err *e) {
         char verb[] = "start", status[64];
-        int r = run_runc(j, (char *[]){ verb, j->id, NULL });
+        int r = run_runtime(j, (char *[]){ verb, j->id, NULL });
         if (r != 0)
-                return err_set(e, ERR_IO, 0, "runc start: %s",
+                return err_set(e, ERR_IO, 0, "%s start: %s", path_base(j->r->runtime),
                                sys_describe_status(r, status, sizeof(status)));
         return 0;
 }
@@ -107,6 +112,9 @@ static void exec_quietly(char *const *argv) {
  * daemon that it was meant to start.  Deleting the container would kill it. */
 static bool has_processes(const Job *j) {
         enum { MAX_STATE = 4 << 20 };
+        if (procgroup_has_processes(j->cgroup))
+                return true;
+        /* cgroup v1 does not tell the cgroup of a process that has ended; runc knows it */
         _cleanup_free_ char *path = xasprintf("/run/runc/%s/state.json", j->id);
         _cleanup_free_ char *text = NULL;
         if (sys_read_file(path, MAX_STATE, &text, NULL) < 0)
@@ -115,9 +123,7 @@ static bool has_processes(const Job *j) {
         const char *controller;
         json_t *dir;
         json_object_foreach(json_object_get(state, "cgroup_paths"), controller, dir) {
-                char pid[32];
-                _cleanup_free_ char *procs = path_join(json_string_value(dir), "cgroup.procs");
-                if (sys_read_line(procs, pid, sizeof(pid)) && pid[0])
+                if (procgroup_has_processes(json_string_value(dir)))
                         return true;
         }
         return false;
@@ -126,7 +132,7 @@ static bool has_processes(const Job *j) {
 /* Removes what the runtime keeps of a container: state, cgroup; then our mounts. */
 static void delete_container(const Job *j) {
         char delete[] = "delete", force[] = "--force";
-        exec_quietly((char *[]){ runc, delete, force, j->id, NULL });
+        exec_quietly((char *[]){ (char *)j->r->runtime, delete, force, j->id, NULL });
         unlink(j->pid_file);
         bundle_cleanup(j->bundle);
 }
@@ -155,45 +161,84 @@ static int read_pid(const Job *j, pid_t *ret, Err *e) {
 }
 
 /* Creates and starts the container; *pid is its process, a child of ours. */
-static int start_container(const Job *j, pid_t *pid, Err *e) {
+static int start_container(Job *j, pid_t *pid, Err *e) {
         if (bundle_prepare(j->bundle, e) < 0)
                 return -1;
         bool attach = bundle_needs_attach(j->bundle);
-        if (runc_make(j, !attach, e) < 0 || read_pid(j, pid, e) < 0)
+        if (make_container(j, !attach, e) < 0 || read_pid(j, pid, e) < 0)
                 return -1;
-        if (attach && (bundle_attach(j->bundle, *pid, e) < 0 || runc_start(j, e) < 0))
+        j->cgroup = procgroup_path(*pid);
+        if (attach && (bundle_attach(j->bundle, *pid, e) < 0 || start_made(j, e) < 0))
                 return -1;
         return 0;
 }
 
 /* A container of the same id is left only when a runner was killed. */
 static void delete_leftover(const Job *j) {
-        _cleanup_free_ char *state = xasprintf("/run/runc/%s", j->id);
+        _cleanup_free_ char *state = xasprintf("/run/%s/%s", path_base(j->r->runtime), j->id);
         if (access(state, F_OK) == 0)
                 delete_container(j);
 }
 
-static int run_job(const Job *j, Err *e) {
+/* What has happened, on the console; true when the container has done its work. */
+static bool report_end(const Job *j, int status, double seconds) {
         char text[64];
+        if (j->expired) {
+                log_line("%s %s: killed after its timeout of %u s", j->r->word, j->name,
+                         bundle_timeout(j->bundle));
+                return false;
+        }
+        log_line("%s %s: %s after %.1fs", j->r->word, j->name,
+                 sys_describe_status(status, text, sizeof(text)), seconds);
+        return status == 0;
+}
+
+/* -1: could not be run; else whether it has done its work. */
+static int run_job(Job *j, Err *e) {
         pid_t pid = 0;
         delete_leftover(j);
         double begin = sys_now();
+        if (bundle_timeout(j->bundle))
+                j->deadline = clock_ms() + (uint64_t)bundle_timeout(j->bundle) * 1000;
         int r = start_container(j, &pid, e);
         if (r == 0) {
-                int status = streams_wait(j->streams, pid);
+                int status = streams_wait(j->streams, pid, j->deadline, &j->expired);
                 streams_finish(j->streams);
-                log_line("%s %s: %s after %.1fs", j->r->word, j->name,
-                         sys_describe_status(status, text, sizeof(text)), sys_now() - begin);
+                r = report_end(j, status, sys_now() - begin);
         } else {
                 streams_finish(j->streams);
+                if (j->expired)
+                        err_wrap(e, "timeout of %u s", bundle_timeout(j->bundle));
         }
         /* One that was created but not started has a process too: the runtime's own, waiting. */
-        if (r < 0 || !has_processes(j))
+        if (r < 0 || j->expired || !has_processes(j))
                 delete_in_background(j);
         return r;
 }
 
-static int run_one(Runner *r, const char *dir, const char *name, Err *e) {
+/* A container has failed: true when the row ends with it. */
+static bool ends_here(const Runner *r, const char *name, FailPolicy policy) {
+        static const struct {
+                const char *word;
+                Ending ending;
+        } ends[] = { [FAIL_REBOOT] = { "reboot", ENDING_REBOOT },
+                     [FAIL_POWEROFF] = { "poweroff", ENDING_POWEROFF } };
+        if (policy == FAIL_CONTINUE)
+                return false;
+        /* A machine that goes down already only passes over the rest. */
+        bool down = str_eq(r->word, "shutdown");
+        if (policy == FAIL_STOP || down) {
+                log_line("%s %s: fail: %s: nothing behind it is started", r->word, name,
+                         policy == FAIL_STOP ? "stop" : ends[policy].word);
+                return true;
+        }
+        log_line("%s %s: fail: %s", r->word, name, ends[policy].word);
+        kill(1, ending_signal(ends[policy].ending));
+        return true;
+}
+
+/* As run_job(); *policy is what the bundle wants after a failure. */
+static int run_one(Runner *r, const char *dir, const char *name, FailPolicy *policy, Err *e) {
         _cleanup_free_ char *path = path_join(dir, name);
         _cleanup_free_ char *id = xasprintf("%s.%s", r->word, name);
         _cleanup_free_ char *pid_file = xasprintf("/run/linuxkit/%s.pid", id);
@@ -201,7 +246,13 @@ static int run_one(Runner *r, const char *dir, const char *name, Err *e) {
         log_line("%s %s: from %s", r->word, name, path);
         if (bundle_open(path, &bundle, e) < 0 || sys_mkdir_p("/run/linuxkit", 0755, e) < 0)
                 return -1;
-        Job j = { r, name, bundle, NULL, id, pid_file };
+        *policy = bundle_fail(bundle);
+        Job j = { .r = r,
+                  .name = name,
+                  .bundle = bundle,
+                  .id = id,
+                  .pid_file = pid_file,
+                  .deadline = UINT64_MAX };
         if (r->console)
                 j.streams = streams_open_console();
         else if (streams_open(r->log_dir, id, &j.streams, e) < 0)
@@ -209,6 +260,7 @@ static int run_one(Runner *r, const char *dir, const char *name, Err *e) {
         r->files |= streams_in_files(j.streams);
         int ret = run_job(&j, e);
         streams_free(j.streams);
+        free(j.cgroup);
         return ret;
 }
 
@@ -224,10 +276,29 @@ static void link_logs(const Runner *r) {
                 log_init("make link %s: %s", link, strerror(errno));
 }
 
+/* Returns ONBOOT_STOP, or 1 when a container could not be run, or 0. */
+static int run_all(Runner *r, const char *dir, char *const *names, size_t n) {
+        int result = 0;
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_err_ Err e = ERR_INIT;
+                FailPolicy policy = FAIL_CONTINUE;
+                if (!is_directory(dir, names[i]))
+                        continue;
+                int ran = run_one(r, dir, names[i], &policy, &e);
+                if (ran < 0) {
+                        log_line("%s %s: %s", r->word, names[i], e.text);
+                        result = 1;
+                }
+                if (ran <= 0 && ends_here(r, names[i], policy))
+                        return ONBOOT_STOP;
+        }
+        return result;
+}
+
 int onboot_main(const char *dir, const char *word) {
         _cleanup_err_ Err e = ERR_INIT;
         char **names;
-        size_t n, failed = 0;
+        size_t n;
         if (sys_list(dir, &names, &n, &e) < 0) {
                 if (e.kind != ERR_NOT_FOUND)
                         log_init("%s: %s", word, e.text);
@@ -235,7 +306,9 @@ int onboot_main(const char *dir, const char *word) {
         }
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         const char *cmdline = cmdline_text();
+        const char *runtime = ociruntime_path();
         Runner r = { .word = word,
+                     .runtime = *runtime ? runtime : "/usr/bin/runc",
                      .log_dir = xasprintf("/run/log/%s", word),
                      .debug = cmdline_has(cmdline, "linuxkit.runc_debug=1"),
                      .console = cmdline_has(cmdline, "linuxkit.runc_console=1") };
@@ -243,21 +316,12 @@ int onboot_main(const char *dir, const char *word) {
                 log_init("%s: %s", word, e.text);
         log_line("Using cgroup %s",
                  access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "v2" : "v1");
-
-        for (size_t i = 0; i < n; i++) {
-                if (!is_directory(dir, names[i]))
-                        continue;
-                err_clear(&e);
-                if (run_one(&r, dir, names[i], &e) < 0) {
-                        log_line("%s %s: %s", word, names[i], e.text);
-                        failed++;
-                }
-        }
+        int result = run_all(&r, dir, names, n);
         link_logs(&r);
         for (size_t i = 0; i < r.n_cleaners; i++)
                 sys_wait(r.cleaners[i]);
         free(r.cleaners);
         free(r.log_dir);
         sys_free_names(names, n);
-        return failed ? 1 : 0;
+        return result;
 }

@@ -26,6 +26,7 @@
 #include "init/hooks.h"
 #include "init/log.h"
 #include "init/mounts.h"
+#include "init/power.h"
 #include "init/shutdown.h"
 #include "init/sys.h"
 
@@ -53,6 +54,7 @@ typedef enum Stage {
 typedef struct Pid1 {
         bool machine;
         int signals, uevents, boot_fd;
+        Power power;
         BootShared *shared;
         pid_t boot, supervisor, devices, worker; /* 0: not running; worker: of the current stage */
 
@@ -165,8 +167,12 @@ static void boot_ended(Pid1 *p, int status) {
                 log_init("boot complete in %.2fs", log_uptime());
                 return;
         }
+        if (WIFEXITED(status) && WEXITSTATUS(status) == BOOT_STOPPED) {
+                log_init("boot stopped at %.2fs: services are not started", log_uptime());
+                return;
+        }
         log_init("boot process: %s", sys_describe_status(status, text, sizeof(text)));
-        if (p->shared->have_containerd)
+        if (p->shared->have_services)
                 open_gate(p);
 }
 
@@ -194,11 +200,8 @@ static void start_boot(Pid1 *p) {
                 ending_panic("no pipe for the boot process");
         p->boot = sys_fork("boot", pipe_fds[1]);
         if (p->boot == 0) {
-                if (p->machine)
-                        boot_machine(pipe_fds[1], p->shared);
-                else
-                        boot_userspace(pipe_fds[1], p->shared);
-                _exit(0);
+                _exit(p->machine ? boot_machine(pipe_fds[1], p->shared)
+                                 : boot_userspace(pipe_fds[1], p->shared));
         }
         if (p->boot < 0)
                 ending_panic("no memory for the boot process");
@@ -235,7 +238,10 @@ static void devices_ended(Pid1 *p, int status) {
 }
 
 static void read_uevents(Pid1 *p) {
-        uint64_t seq = devices_drain_uevents(p->uevents);
+        bool new_input = false;
+        uint64_t seq = devices_drain_uevents(p->uevents, &new_input);
+        if (new_input)
+                power_scan(&p->power, "/dev/input");
         if (seq == UINT64_MAX)
                 p->rescan = true;
         else if (seq > p->last_event)
@@ -407,9 +413,14 @@ static int time_left(const Pid1 *p) {
 
 static void loop(Pid1 *p) {
         for (;;) {
-                struct pollfd fds[] = { { .fd = p->signals, .events = POLLIN },
-                                        { .fd = p->boot_fd, .events = POLLIN },
-                                        { .fd = p->uevents, .events = POLLIN } };
+                enum { POWER = 3 };
+                struct pollfd fds[POWER + POWER_DEVICES] = {
+                        { .fd = p->signals, .events = POLLIN },
+                        { .fd = p->boot_fd, .events = POLLIN },
+                        { .fd = p->uevents, .events = POLLIN },
+                };
+                for (int i = 0; i < POWER_DEVICES; i++)
+                        fds[POWER + i] = (struct pollfd){ .fd = p->power.fds[i], .events = POLLIN };
                 int n = poll(fds, sizeof(fds) / sizeof(fds[0]), time_left(p));
                 if (n < 0 && errno != EINTR)
                         sleep(1); /* out of kernel memory: no reason to spin */
@@ -419,6 +430,9 @@ static void loop(Pid1 *p) {
                         read_boot_messages(p);
                 if (n > 0 && fds[2].revents)
                         read_uevents(p);
+                for (int i = 0; n > 0 && i < POWER_DEVICES; i++)
+                        if (fds[POWER + i].revents && power_read(&p->power, i))
+                                begin_shutdown(p, ENDING_POWEROFF);
                 reap(p);
                 if (p->deadline && sys_now() >= p->deadline)
                         on_deadline(p);
@@ -443,6 +457,7 @@ void pid1_run(bool machine) {
                     .uevents = -1,
                     .boot_fd = -1,
                     .gate_fd = -1 };
+        power_init(&p.power);
         setsid();
         if (machine) {
                 ending_guard();
@@ -453,6 +468,7 @@ void pid1_run(bool machine) {
                 mounts_all();
                 mounts_open_console();
                 p.uevents = devices_open_uevents();
+                power_scan(&p.power, "/dev/input"); /* drivers that are built in */
                 log_stage("mounts ready");
         } else {
                 prctl(PR_SET_CHILD_SUBREAPER, 1);

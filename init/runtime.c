@@ -132,6 +132,37 @@ static int parse_restart(const json_t *root, Arena *a, Runtime *rt, Err *e) {
         return err_set(e, ERR_SPEC, 0, "\"restart\" is \"%s\", not no, on-failure or always", word);
 }
 
+static int parse_fail(const json_t *root, Arena *a, Runtime *rt, Err *e) {
+        static const char *const words[] = { [FAIL_CONTINUE] = "continue",
+                                             [FAIL_STOP] = "stop",
+                                             [FAIL_REBOOT] = "reboot",
+                                             [FAIL_POWEROFF] = "poweroff" };
+        const char *word;
+        if (get_string(root, "fail", a, &word, e) < 0)
+                return -1;
+        if (!*word)
+                return 0;
+        for (FailPolicy p = FAIL_CONTINUE; p <= FAIL_POWEROFF; p++) {
+                if (str_eq(word, words[p])) {
+                        rt->fail = p;
+                        return 0;
+                }
+        }
+        return err_set(e, ERR_SPEC, 0, "\"fail\" is \"%s\", not continue, stop, reboot or poweroff",
+                       word);
+}
+
+static int parse_timeout(const json_t *root, Runtime *rt, Err *e) {
+        const json_t *v = json_object_get(root, "timeout");
+        if (!v || json_is_null(v))
+                return 0;
+        json_int_t seconds = json_integer_value(v);
+        if (!json_is_integer(v) || seconds < 0 || seconds > UINT32_MAX)
+                return err_set(e, ERR_SPEC, 0, "\"timeout\" is not a number of seconds");
+        rt->timeout = (unsigned)seconds;
+        return 0;
+}
+
 int runtime_parse(const char *text, Arena *arena, Runtime *ret, Err *e) {
         json_error_t je;
         _cleanup_json_ json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &je);
@@ -144,7 +175,8 @@ int runtime_parse(const char *text, Arena *arena, Runtime *ret, Err *e) {
             get_strings(root, "mkdir", arena, &rt.mkdir, &rt.n_mkdir, e) < 0 ||
             get_string(root, "namespace", arena, &rt.namespace, e) < 0 ||
             parse_mounts(root, arena, &rt, e) < 0 || parse_interfaces(root, arena, &rt, e) < 0 ||
-            parse_bind_ns(root, arena, &rt, e) < 0 || parse_restart(root, arena, &rt, e) < 0)
+            parse_bind_ns(root, arena, &rt, e) < 0 || parse_restart(root, arena, &rt, e) < 0 ||
+            parse_fail(root, arena, &rt, e) < 0 || parse_timeout(root, &rt, e) < 0)
                 return -1;
         *ret = rt;
         return 0;

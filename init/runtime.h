@@ -35,6 +35,8 @@ typedef struct Runtime {
         const char *bind_ns[RUNTIME_NAMESPACES]; /* "" where nothing is wanted */
         const char *namespace;                   /* "" when not given */
         RestartPolicy restart;
+        FailPolicy fail;
+        unsigned timeout; /* seconds, 0 when not given */
 } Runtime;
 
 /* Everything in *ret lives in the arena.  Errors are ERR_SPEC and name the key. */

@@ -23,7 +23,8 @@ static const char full[] =
         "\"interfaces\": [{\"name\": \"wg0\", \"add\": \"wireguard\", \"createInRoot\": true},"
         "{\"name\": \"v0\", \"peer\": \"v1\"}, {\"name\": \"eth1\"}],"
         "\"bindNS\": {\"cgroup\": \"\", \"net\": \"/run/netns/wg0\", \"uts\": null},"
-        "\"restart\": \"always\", \"later\": {\"key\": 1} }";
+        "\"restart\": \"always\", \"fail\": \"reboot\", \"timeout\": 120, \"later\": {\"key\": 1} "
+        "}";
 
 static void everything_is_read(void **state) {
         (void)state;
@@ -47,6 +48,8 @@ static void everything_is_read(void **state) {
         assert_string_equal(rt.bind_ns[3], "/run/netns/wg0");
         assert_string_equal(rt.bind_ns[6], "");
         assert_int_equal(rt.restart, RESTART_ALWAYS);
+        assert_int_equal(rt.fail, FAIL_REBOOT);
+        assert_int_equal(rt.timeout, 120);
 }
 
 static void absent_null_and_empty_are_the_same(void **state) {
@@ -54,10 +57,12 @@ static void absent_null_and_empty_are_the_same(void **state) {
         static const char *const texts[] = {
                 "{}",
                 "{\"cgroups\": null, \"mounts\": null, \"mkdir\": null, \"interfaces\": null,"
-                " \"bindNS\": null, \"namespace\": null, \"restart\": null}",
+                " \"bindNS\": null, \"namespace\": null, \"restart\": null, \"fail\": null, "
+                "\"timeout\": "
+                "null}",
                 "{\"cgroups\": [], \"mounts\": [], \"mkdir\": [], \"interfaces\": [], \"bindNS\": "
                 "{},"
-                " \"namespace\": \"\", \"restart\": \"\"}",
+                " \"namespace\": \"\", \"restart\": \"\", \"fail\": \"\"}",
         };
         for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
                 _cleanup_arena_ Arena *a = NULL;
@@ -67,6 +72,8 @@ static void absent_null_and_empty_are_the_same(void **state) {
                 assert_string_equal(rt.namespace, "");
                 assert_string_equal(rt.bind_ns[0], "");
                 assert_int_equal(rt.restart, RESTART_UNSET);
+                assert_int_equal(rt.fail, FAIL_CONTINUE);
+                assert_int_equal(rt.timeout, 0);
         }
 }
 
@@ -96,6 +103,12 @@ static void bad_input_is_an_error_with_a_place(void **state) {
                 { "{\"bindNS\": {\"net\": 1}}", "bindNS: \"net\" is not a string" },
                 { "{\"restart\": \"sometimes\"}", "sometimes" },
                 { "{\"restart\": true}", "not a string" },
+                { "{\"fail\": \"halt\"}", "\"fail\" is \"halt\"" },
+                { "{\"fail\": 1}", "not a string" },
+                { "{\"timeout\": \"30s\"}", "not a number of seconds" },
+                { "{\"timeout\": -1}", "not a number of seconds" },
+                { "{\"timeout\": 1.5}", "not a number of seconds" },
+                { "{\"timeout\": 4294967296}", "not a number of seconds" },
                 { "{\"mkdir\": [\"a\\u0000b\"]}", "" },
                 { "{\"mkdir\": [\"\xff\"]}", "" },
                 { "{\"mkdir\": [], \"mkdir\": []}", "duplicate" },

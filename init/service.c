@@ -39,6 +39,8 @@ static const Option options[] = {
         { "path", SUPERVISOR | STARTER, 0, offsetof(Settings, o.path),
           "directory of the services" },
         { "containerd", SUPERVISOR, 0, offsetof(Settings, o.binary), "containerd program" },
+        { "runtime", SUPERVISOR, 0, offsetof(Settings, o.runtime),
+          "OCI runtime for an image without containerd" },
         { "config", SUPERVISOR, 0, offsetof(Settings, o.conf), "runtime-config.toml" },
         { "gate-fd", SUPERVISOR, 0, offsetof(Settings, gate),
           "descriptor that opens the way for services" },

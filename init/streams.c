@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "init/clock.h"
 #include "init/log.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
@@ -204,19 +205,32 @@ static bool carry(Stream *st) {
         return true;
 }
 
-int streams_wait(Streams *s, pid_t pid) {
+/* For poll(2): how long until the deadline. */
+static int time_left(uint64_t deadline_ms) {
+        uint64_t now = clock_ms();
+        if (deadline_ms == UINT64_MAX)
+                return -1;
+        return deadline_ms > now ? (int)MIN(deadline_ms - now, (uint64_t)INT32_MAX) : 0;
+}
+
+int streams_wait(Streams *s, pid_t pid, uint64_t deadline_ms, bool *expired) {
         _cleanup_fd_ int pidfd = pidfd_open(pid, 0);
-        while (pidfd >= 0 && !s->console) {
+        while (pidfd >= 0) {
                 struct pollfd p[3] = { { .fd = pidfd, .events = POLLIN },
                                        { .fd = s->v[0].read_fd, .events = POLLIN },
                                        { .fd = s->v[1].read_fd, .events = POLLIN } };
-                if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+                if (poll(p, ARRAY_LEN(p), time_left(deadline_ms)) < 0 && errno != EINTR)
                         break;
                 for (int i = 0; i < 2; i++)
                         if (p[i + 1].revents)
                                 carry(&s->v[i]);
                 if (p[0].revents)
                         break;
+                if (clock_ms() >= deadline_ms) {
+                        *expired = true;
+                        deadline_ms = UINT64_MAX;
+                        pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+                }
         }
         return sys_wait(pid);
 }

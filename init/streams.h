@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "lib/base/err.h"
@@ -22,8 +23,9 @@ Streams *streams_open_console(void);
 /* In a child between fork and exec: makes the streams its descriptors 0 (/dev/null), 1 and 2. */
 void streams_attach(const Streams *s);
 
-/* Carries output until child pid has ended; returns its wait status, -1 if it is no child. */
-int streams_wait(Streams *s, pid_t pid);
+/* Carries output until child pid has ended; returns its wait status, -1 if it is no child.  At
+ * deadline_ms (CLOCK_MONOTONIC, UINT64_MAX for none) the child is killed and *expired set. */
+int streams_wait(Streams *s, pid_t pid, uint64_t deadline_ms, bool *expired);
 
 /* To be called when the container has ended: carries what is left.  When processes that it left
  * behind still hold the pipes, a process of its own stays with them. */

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "init/clock.h"
 #include "init/streams.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
@@ -76,7 +77,9 @@ static int run(void (*work)(void)) {
                 work();
                 _exit(3);
         }
-        int status = streams_wait(s, pid);
+        bool expired = false;
+        int status = streams_wait(s, pid, UINT64_MAX, &expired);
+        assert_false(expired);
         streams_finish(s);
         streams_free(s);
         restore();
@@ -167,6 +170,27 @@ static void a_killed_process_is_seen(void **state) {
         assert_string_equal(sys_describe_status(3 << 8, text, sizeof(text)), "exit status 3");
 }
 
+/* Whoever holds the console up or says nothing at all ends at the deadline. */
+static void a_deadline_kills(void **state) {
+        (void)state;
+        Streams *kinds[2] = { streams_open_console(), NULL };
+        assert_int_equal(streams_open(dir, "x", &kinds[1], NULL), 0);
+        for (size_t i = 0; i < 2; i++) {
+                bool expired = false;
+                pid_t pid = fork();
+                if (pid == 0) {
+                        signal(SIGTERM, SIG_IGN);
+                        for (;;)
+                                pause();
+                }
+                int status = streams_wait(kinds[i], pid, clock_ms() + 20, &expired);
+                assert_true(expired);
+                assert_true(WIFSIGNALED(status));
+                assert_int_equal(WTERMSIG(status), SIGKILL);
+                streams_free(kinds[i]);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(both_streams_are_logged_apart, make_dir,
@@ -175,6 +199,7 @@ int main(void) {
                                                 remove_dir),
                 cmocka_unit_test_setup_teardown(a_daemon_keeps_its_log, make_dir, remove_dir),
                 cmocka_unit_test_setup_teardown(a_killed_process_is_seen, make_dir, remove_dir),
+                cmocka_unit_test_setup_teardown(a_deadline_kills, make_dir, remove_dir),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-/* supervise.c - see supervise.h.  One loop over one epoll set; every wait is a deadline.  The link
- * to containerd (link.c) and the services (unit.c) are state machines that this loop drives, and
- * nothing here or there waits for an answer. */
+/* supervise.c - see supervise.h.  One loop over one epoll set; every wait is a deadline.  The
+ * services (unit.c) and what runs them, either the link to containerd (link.c) or the direct engine
+ * (engine_direct.c), are state machines that this loop drives, and nothing here or there waits for
+ * an answer. */
 #include "init/supervise.h"
 
 #include <errno.h>
@@ -13,9 +14,11 @@
 
 #include "init/clock.h"
 #include "init/cmdline.h"
+#include "init/engine_direct.h"
 #include "init/link.h"
 #include "init/log.h"
 #include "init/logcap.h"
+#include "init/ociruntime.h"
 #include "init/policy.h"
 #include "init/requests.h"
 #include "init/sys.h"
@@ -28,14 +31,15 @@
 #define LOG_INTERVAL_MS 10000
 #define LOG_MAX         (8u << 20)
 
-enum { TAG_SIGNAL, TAG_GATE, TAG_DAEMON, TAG_GRPC, TAG_CONTROL };
+enum { TAG_SIGNAL, TAG_GATE, TAG_DAEMON, TAG_GRPC, TAG_DIRECT, TAG_CONTROL };
 
 typedef struct Supervisor {
         const SuperviseOptions *o;
         int epoll, signals, gate;
-        char *control_path, *state_dir, *pid_file, *daemon_log;
+        char *control_path, *state_dir, *pid_file, *daemon_log, *direct_dir;
         Units units;
-        Link *link;
+        Link *link;           /* one of these two is NULL */
+        DirectEngine *direct; /* the image has no containerd */
         Control *control;
         Requests requests;
         bool gate_open, stopping, ended;
@@ -54,9 +58,10 @@ static void on_unit_changed(void *data, Unit *u) {
                 units_sum_up(&s->units);
 }
 
-/* Services may start: the link is in step with containerd and the gate is open. */
+/* Services may start: what runs them is in step and the gate is open. */
 static void update_ready(Supervisor *s) {
-        bool ready = s->gate_open && !s->stopping && link_is_up(s->link);
+        bool up = s->direct || link_is_up(s->link);
+        bool ready = s->gate_open && !s->stopping && up;
         bool rises = ready && !s->units.env.ready;
         s->units.env.ready = ready;
         if (!rises)
@@ -95,44 +100,62 @@ static void begin_shutdown(Supervisor *s) {
                 log_init("stopping %zu services", s->units.n);
         update_ready(s);
         units_stop_all(&s->units);
-        if (!units_all_stopped(&s->units))
+        if (s->link && !units_all_stopped(&s->units))
                 link_hurry(s->link);
 }
 
 static void handle_signal(Supervisor *s) {
         struct signalfd_siginfo si;
-        if (read(s->signals, &si, sizeof si) == (ssize_t)sizeof si)
+        if (read(s->signals, &si, sizeof si) != (ssize_t)sizeof si)
+                return;
+        if (si.ssi_signo != SIGCHLD)
                 begin_shutdown(s);
+        else if (s->direct)
+                engine_direct_reap(s->direct);
 }
 
 static void check_logs(Supervisor *s, uint64_t now) {
         if (now < s->log_at)
                 return;
         s->log_at = now + LOG_INTERVAL_MS;
-        logcap_check(s->daemon_log, LOG_MAX);
+        if (s->link)
+                logcap_check(s->daemon_log, LOG_MAX);
         for (size_t i = 0; i < s->units.n; i++) {
                 logcap_check(unit_log_path(s->units.v[i], false), LOG_MAX);
                 logcap_check(unit_log_path(s->units.v[i], true), LOG_MAX);
         }
 }
 
+static bool is_ending(const Supervisor *s) {
+        return s->ended || (s->link && link_is_ending(s->link));
+}
+
+static bool has_ended(const Supervisor *s) {
+        return s->ended || (s->link && link_has_ended(s->link));
+}
+
 static void progress_shutdown(Supervisor *s, uint64_t now) {
-        if (!s->stopping || link_is_ending(s->link))
+        if (!s->stopping || is_ending(s))
                 return;
         bool all = units_all_stopped(&s->units);
         if (!all && now < s->stop_deadline)
                 return;
         if (!all)
                 log_init("some services did not stop");
-        link_end(s->link);
+        if (s->link) {
+                link_end(s->link);
+                return;
+        }
+        engine_direct_end(s->direct);
+        s->ended = true;
 }
 
 static uint64_t next_deadline(const Supervisor *s) {
         uint64_t t = s->log_at;
         t = MIN(t, units_deadline(&s->units));
-        t = MIN(t, link_deadline(s->link));
+        t = MIN(t, s->direct ? engine_direct_deadline(s->direct) : link_deadline(s->link));
         t = MIN(t, control_deadline(s->control));
-        if (s->stopping && !link_is_ending(s->link))
+        if (s->stopping && !is_ending(s))
                 t = MIN(t, s->stop_deadline);
         return t;
 }
@@ -151,6 +174,9 @@ static void dispatch(Supervisor *s, const struct epoll_event *ev) {
         case TAG_GRPC:
                 link_handle_grpc(s->link);
                 break;
+        case TAG_DIRECT:
+                engine_direct_handle(s->direct);
+                break;
         default:
                 control_handle(s->control, ev->data.u32);
         }
@@ -159,20 +185,24 @@ static void dispatch(Supervisor *s, const struct epoll_event *ev) {
 /* One event at a time: a handler may close any descriptor, and no event of a closed one can follow.
  */
 static int loop(Supervisor *s) {
-        while (!link_has_ended(s->link)) {
+        while (!has_ended(s)) {
                 uint64_t now = clock_ms();
-                link_tick(s->link, now);
+                if (s->direct)
+                        engine_direct_tick(s->direct, now);
+                else
+                        link_tick(s->link, now);
                 units_tick(&s->units, now);
                 control_expire(s->control, now);
                 check_logs(s, now);
                 progress_shutdown(s, now);
-                link_update_watch(s->link);
+                if (s->link)
+                        link_update_watch(s->link);
 
                 uint64_t t = next_deadline(s);
                 now = clock_ms();
                 uint64_t wait = t > now ? t - now : 0;
                 struct epoll_event ev;
-                int n = link_has_ended(s->link)
+                int n = has_ended(s)
                                 ? 0
                                 : epoll_wait(s->epoll, &ev, 1, (int)MIN(wait, (uint64_t)60000));
                 if (n > 0)
@@ -211,6 +241,7 @@ static int set_up_signals(Supervisor *s, Err *e) {
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGCHLD);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
             signal(SIGHUP, SIG_IGN) == SIG_ERR)
                 return err_set(e, ERR_IO, errno, "signals");
@@ -243,8 +274,41 @@ static int refuse_second(const Supervisor *s, Err *e) {
         return r < 0 ? 0 : err_set(e, ERR_USAGE, 0, "a supervisor runs already");
 }
 
+static void set_up_link(Supervisor *s) {
+        const SuperviseOptions *o = s->o;
+        const LinkConfig config = { .daemon = { .binary = o->binary,
+                                                .socket = o->socket,
+                                                .conf = o->conf,
+                                                .pid_file = s->pid_file,
+                                                .log = s->daemon_log },
+                                    .run_dir = o->run_dir,
+                                    .epoll = s->epoll,
+                                    .daemon_tag = TAG_DAEMON,
+                                    .grpc_tag = TAG_GRPC,
+                                    .verbose = o->verbose,
+                                    .changed = on_link_changed,
+                                    .data = s };
+        s->link = link_new(&config, &s->units);
+}
+
+/* Nothing is to be connected to, so the engine is there from the start. */
+static int set_up_direct(Supervisor *s, const char *runtime, Err *e) {
+        s->direct_dir = path_join(s->o->run_dir, "direct");
+        if (engine_direct_new(runtime, s->direct_dir, &s->units, &s->direct, e) < 0)
+                return -1;
+        if (watch(s, EPOLL_CTL_ADD, engine_direct_fd(s->direct), EPOLLIN, TAG_DIRECT) < 0)
+                return err_set(e, ERR_IO, errno, "epoll");
+        if (s->o->verbose)
+                log_init("no containerd: services are run by %s", runtime);
+        engine_direct_begin(s->direct);
+        update_ready(s);
+        return 0;
+}
+
 static int set_up(Supervisor *s, Err *e) {
         const SuperviseOptions *o = s->o;
+        /* It is small, and without it no service comes back. */
+        sys_write("/proc/self/oom_score_adj", "-900");
         if (secure_stdio() < 0)
                 return err_set(e, ERR_IO, errno, "open /dev/null");
         s->control_path = path_join(o->run_dir, SUPERVISE_CONTROL);
@@ -272,19 +336,10 @@ static int set_up(Supervisor *s, Err *e) {
                                   .changed = on_unit_changed,
                                   .data = s };
         units_load(&s->units);
-        const LinkConfig config = { .daemon = { .binary = o->binary,
-                                                .socket = o->socket,
-                                                .conf = o->conf,
-                                                .pid_file = s->pid_file,
-                                                .log = s->daemon_log },
-                                    .run_dir = o->run_dir,
-                                    .epoll = s->epoll,
-                                    .daemon_tag = TAG_DAEMON,
-                                    .grpc_tag = TAG_GRPC,
-                                    .verbose = o->verbose,
-                                    .changed = on_link_changed,
-                                    .data = s };
-        s->link = link_new(&config, &s->units);
+        const char *runtime = o->runtime ? o->runtime : ociruntime_path();
+        if (access(o->binary, F_OK) < 0 && errno == ENOENT && access(runtime, X_OK) == 0)
+                return set_up_direct(s, runtime, e);
+        set_up_link(s);
         return 0;
 }
 
@@ -300,6 +355,7 @@ int supervise_run(const SuperviseOptions *o) {
 
         units_free(&s.units);
         link_free(s.link);
+        engine_direct_free(s.direct);
         control_free(s.control);
         for (size_t i = 0; i < 3; i++) {
                 int fd = ((int[]){ s.epoll, s.signals, s.gate })[i];
@@ -310,5 +366,6 @@ int supervise_run(const SuperviseOptions *o) {
         free(s.state_dir);
         free(s.pid_file);
         free(s.daemon_log);
+        free(s.direct_dir);
         return status;
 }

@@ -1,4 +1,5 @@
-/* supervise.h - the process that runs containerd and keeps the services alive (boot.md 10).
+/* supervise.h - the process that keeps the services alive (boot.md 10): it runs containerd, or in
+ * an image without that calls the OCI runtime itself.
  *
  * It is a child of pid 1, which restarts it when it dies; containerd, the shims and the services
  * live on meanwhile, and the new supervisor takes them over. */
@@ -17,11 +18,13 @@
 #define SUPERVISE_CONTROL "service.sock"
 
 typedef struct SuperviseOptions {
-        const char *socket;  /* of containerd */
-        const char *path;    /* the directory of the services' bundles */
-        const char *binary;  /* containerd */
-        const char *ns;      /* containerd namespace of services that name none */
-        const char *conf;    /* runtime-config.toml */
+        const char *socket; /* of containerd */
+        const char *path;   /* the directory of the services' bundles */
+        const char *binary; /* containerd */
+        const char
+                *runtime; /* for an image without containerd; NULL: what ociruntime_path() finds */
+        const char *ns;   /* containerd namespace of services that name none */
+        const char *conf; /* runtime-config.toml */
         const char *run_dir; /* control socket, pid file, states; lost at a reboot */
         const char *log_dir;
         int gate_fd; /* services start when it has a byte or its other end is closed; -1: at once */

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -172,6 +173,20 @@ pid_t sys_fork(const char *name, int keep) {
         sys_close_others(keep);
         prctl(PR_SET_NAME, name);
         return 0;
+}
+
+/* Field 22 of /proc/PID/stat. */
+bool sys_start_time(pid_t pid, uint64_t *ret) {
+        char path[64], line[1024];
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+        if (!sys_read_line(path, line, sizeof line))
+                return false;
+        const char *p = strrchr(line, ')'); /* the name may hold blanks */
+        for (int field = 2; p && field < 22; field++) {
+                p = strchr(p, ' ');
+                p = p ? p + 1 : NULL;
+        }
+        return p && sscanf(p, "%" SCNu64, ret) == 1;
 }
 
 double sys_now(void) {

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "lib/base/err.h"
@@ -48,6 +49,9 @@ void sys_close_others(int keep);
 /* fork for work in the background of pid 1: signals reset, own session, other descriptors closed
  * (except keep), process name set.  Returns as fork does. */
 pid_t sys_fork(const char *name, int keep);
+
+/* When a process began, in ticks of the kernel: tells it from a later one with the same number. */
+bool sys_start_time(pid_t pid, uint64_t *ret);
 
 /* Seconds on CLOCK_MONOTONIC. */
 double sys_now(void);

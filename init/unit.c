@@ -1,6 +1,6 @@
-/* unit.c - see unit.h.  The way up: Containers.Create, Tasks.Create, bundle_attach, then Wait and
- * Start together.  The way down is always a Wipe.  Every callback of the way up asks first whether
- * the unit is still wanted, so a stop needs no special case for a half-started service. */
+/* unit.c - see unit.h.  The way up: make, bundle_attach, then wait and start together.  The way
+ * down is always a wipe.  Every callback of the way up asks first whether the unit is still wanted,
+ * so a stop needs no special case for a half-started service. */
 #include "init/unit.h"
 
 #include <signal.h>
@@ -60,14 +60,11 @@ int unit_new(UnitEnv *env, const char *path, Unit **ret, Err *e) {
 }
 
 static void drop_calls(Unit *u) {
-        Grpc *g = u->env->grpc;
-        if (g) {
-                grpc_cancel(g, u->call);
-                grpc_cancel(g, u->wait_call);
-        }
-        u->call = u->wait_call = 0;
-        wipe_cancel(u->wipe, g);
-        u->wipe = NULL;
+        const Engine *g = u->env->engine;
+        engine_cancel(g, u->call);
+        engine_cancel(g, u->wait_call);
+        engine_cancel(g, u->wipe_call);
+        u->call = u->wait_call = u->wipe_call = 0;
 }
 
 void unit_free(Unit *u) {
@@ -110,7 +107,7 @@ static void bundle_drop(Unit *u) {
         u->bundle = NULL;
 }
 
-/* Where a unit that is gone from containerd goes next. */
+/* Where a unit that is gone from the engine goes next. */
 static void rest(Unit *u) {
         if (!u->wanted && !u->again) {
                 unit_set_state(u, UNIT_STOPPED);
@@ -128,11 +125,11 @@ static void rest(Unit *u) {
                 unit_set_state(u, u->next);
 }
 
-static void on_wiped(void *data, const char *error) {
+static void on_wiped(void *data, const EngineReply *r) {
         Unit *u = data;
-        u->wipe = NULL;
-        if (error)
-                log_line("service %s: remove from containerd: %s", u->name, error);
+        u->wipe_call = 0;
+        if (r->error)
+                log_line("service %s: remove its container: %s", u->name, r->error);
         bundle_drop(u);
         uint64_t deadline = u->deadline; /* of the back-off, which began at the end of the task */
         u->state = u->next;
@@ -147,8 +144,8 @@ void unit_clean(Unit *u, bool kill_first, UnitState next) {
         unit_set_state(u, UNIT_CLEANING);
         u->deadline = next == UNIT_BACKOFF ? deadline : UINT64_MAX;
         u->pid = 0;
-        if (u->env->grpc)
-                u->wipe = wipe_start(u->env->grpc, u->ns, u->name, kill_first, on_wiped, u);
+        if (u->env->engine)
+                u->wipe_call = engine_wipe(u->env->engine, u->ns, u->name, kill_first, on_wiped, u);
 }
 
 void unit_decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, bool kill_first,
@@ -176,14 +173,8 @@ void unit_decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, boo
 
 static void fail_to_start(Unit *u, const char *text) {
         _cleanup_free_ char *full = xasprintf("could not be started: %s", text);
-        u->exit_status = UNIT_STATUS_UNKNOWN;
+        u->exit_status = ENGINE_STATUS_UNKNOWN;
         unit_decide(u, full, u->policy != RESTART_NO, 0, true, UNIT_FAILED);
-}
-
-static void fail_with(Unit *u, const char *what, const GrpcReply *r) {
-        _cleanup_free_ char *text =
-                xasprintf("%s: %s", what, *r->text ? r->text : "no reason given");
-        fail_to_start(u, text);
 }
 
 static void handle_end(Unit *u) {
@@ -202,13 +193,10 @@ static void task_ended(Unit *u, uint32_t status) {
                 handle_end(u);
 }
 
-void unit_on_wait(void *data, const GrpcReply *r) {
+void unit_on_wait(void *data, const EngineReply *r) {
         Unit *u = data;
-        uint32_t status = UNIT_STATUS_UNKNOWN;
         u->wait_call = 0;
-        if (r->status == GRPC_OK)
-                (void)containerd_read_waited_task(r, &status);
-        task_ended(u, status);
+        task_ended(u, r->status);
 }
 
 void unit_on_exit(Unit *u, pid_t pid, uint32_t exit_status) {
@@ -221,15 +209,14 @@ void unit_on_oom(Unit *u) {
                 log_line("service %s: out of memory in its cgroup", u->name);
 }
 
-static void on_stop_killed(void *data, const GrpcReply *r) {
-        (void)r; /* a process that is gone already answers the Wait */
+static void on_stop_killed(void *data, const EngineReply *r) {
+        (void)r; /* a process that is gone already answers the wait */
         ((Unit *)data)->call = 0;
 }
 
 static void send_signal(Unit *u, int signo) {
-        if (u->env->grpc && u->call == 0)
-                u->call = containerd_kill_task(u->env->grpc, u->ns, u->name, signo, on_stop_killed,
-                                               u);
+        if (u->env->engine && u->call == 0)
+                u->call = engine_kill(u->env->engine, u->ns, u->name, signo, on_stop_killed, u);
 }
 
 void unit_begin_stop(Unit *u) {
@@ -239,13 +226,7 @@ void unit_begin_stop(Unit *u) {
         send_signal(u, SIGTERM);
 }
 
-static void on_started(void *data, const GrpcReply *r) {
-        Unit *u = data;
-        u->call = 0;
-        if (r->status != GRPC_OK) {
-                fail_with(u, "start", r);
-                return;
-        }
+static void has_started(Unit *u) {
         u->tried = u->has_run = true;
         u->started_ms = clock_ms();
         set_error(u, NULL);
@@ -259,43 +240,46 @@ static void on_started(void *data, const GrpcReply *r) {
                 unit_begin_stop(u);
 }
 
-static void on_task_created(void *data, const GrpcReply *r) {
+static void on_started(void *data, const EngineReply *r) {
+        Unit *u = data;
+        u->call = 0;
+        if (r->error)
+                fail_to_start(u, r->error);
+        else
+                has_started(u);
+}
+
+static void on_made(void *data, const EngineReply *r) {
         Unit *u = data;
         _cleanup_err_ Err err = ERR_INIT;
         u->call = 0;
-        if (!u->wanted)
+        if (!u->wanted && !r->started) {
                 unit_clean(u, true, UNIT_STOPPED);
-        else if (r->status != GRPC_OK)
-                fail_with(u, "create the task", r);
-        else if (containerd_read_created_task(r, &u->pid) < 0)
-                fail_to_start(u, "containerd answered without a process id");
-        else if (bundle_attach(u->bundle, u->pid, &err) < 0)
-                fail_to_start(u, err.text);
-        else {
-                u->wait_call =
-                        containerd_wait_task(u->env->grpc, u->ns, u->name, 0, unit_on_wait, u);
-                u->call = containerd_start_task(u->env->grpc, u->ns, u->name, on_started, u);
+                return;
         }
-}
-
-static void on_container_created(void *data, const GrpcReply *r) {
-        Unit *u = data;
-        u->call = 0;
-        if (!u->wanted) {
-                unit_clean(u, true, UNIT_STOPPED);
-        } else if (r->status == GRPC_ALREADY_EXISTS && !u->collided) {
+        if (r->exists && !u->collided) {
                 u->collided = true;
                 unit_clean(u, true, UNIT_WAITING);
-        } else if (r->status != GRPC_OK) {
-                fail_with(u, "create the container", r);
-        } else {
-                u->collided = false;
-                u->call = containerd_create_task(u->env->grpc, u->ns, u->name, u->out_log,
-                                                 u->err_log, on_task_created, u);
+                return;
         }
+        if (r->error) {
+                fail_to_start(u, r->error);
+                return;
+        }
+        u->collided = false;
+        u->pid = r->pid;
+        if (!r->started && bundle_attach(u->bundle, u->pid, &err) < 0) {
+                fail_to_start(u, err.text);
+                return;
+        }
+        u->wait_call = engine_wait(u->env->engine, u->ns, u->name, unit_on_wait, u);
+        if (r->started)
+                has_started(u);
+        else
+                u->call = engine_start(u->env->engine, u->ns, u->name, on_started, u);
 }
 
-/* The steps that need no containerd.  A log that cannot be opened costs the log, not the service.
+/* The steps that need no engine.  A log that cannot be opened costs the log, not the service.
  */
 static int prepare(Unit *u, Buf *spec, Err *e) {
         _cleanup_err_ Err log_err = ERR_INIT;
@@ -317,11 +301,19 @@ void unit_go(Unit *u) {
         u->started_ms = 0;
         u->pid = 0;
         unit_set_state(u, UNIT_CREATING);
-        if (prepare(u, &spec, &err) < 0)
+        if (prepare(u, &spec, &err) < 0) {
                 fail_to_start(u, err.text);
-        else
-                u->call = containerd_create_container(u->env->grpc, u->ns, u->name, spec.data,
-                                                      spec.len, on_container_created, u);
+                return;
+        }
+        const EngineMake make = { .ns = u->ns,
+                                  .name = u->name,
+                                  .path = u->path,
+                                  .out = u->out_log,
+                                  .err = u->err_log,
+                                  .spec = spec.data,
+                                  .spec_len = spec.len,
+                                  .start = !bundle_needs_attach(u->bundle) };
+        u->call = engine_make(u->env->engine, &make, on_made, u);
 }
 
 static void set_dump(Unit *u, const char *dump_spec) {
@@ -394,7 +386,7 @@ void unit_tick(Unit *u, uint64_t now_ms) {
                          STOP_TIMEOUT_MS / 1000);
                 u->killed = true;
                 u->deadline = now_ms + STOP_TIMEOUT_MS;
-                grpc_cancel(u->env->grpc, u->call);
+                engine_cancel(u->env->engine, u->call);
                 u->call = 0;
                 send_signal(u, SIGKILL);
         } else {

@@ -1,9 +1,8 @@
 /* unit.h - one service and its life: prepared, created, started, watched, restarted, stopped.
  *
- * A unit is a state machine that only moves when containerd answers, a deadline passes or somebody
- * asks for something; nothing in it waits.  All units share one connection (UnitEnv.grpc), which
- * may vanish at any time: unit_disconnected() and, with the next one, unit_resync() carry the unit
- * over. */
+ * A unit is a state machine that only moves when the engine answers, a deadline passes or somebody
+ * asks for something; nothing in it waits.  All units share one engine, which may vanish at any
+ * time: unit_disconnected() and, with the next one, unit_resync() carry the unit over. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,27 +11,28 @@
 
 #include "init/bundle.h"
 #include "init/containerd.h"
+#include "init/engine.h"
 
 typedef enum UnitState {
-        UNIT_WAITING,  /* may be started as soon as there is a connection and the gate is open */
-        UNIT_CREATING, /* from the first mount to the answer to Tasks.Start */
+        UNIT_WAITING,  /* may be started as soon as there is an engine and the gate is open */
+        UNIT_CREATING, /* from the first mount to the answer to the start */
         UNIT_RUNNING,
         UNIT_STOPPING, /* asked to end, not ended yet */
-        UNIT_CLEANING, /* being removed from containerd */
+        UNIT_CLEANING, /* being removed from the engine */
         UNIT_BACKOFF,  /* ended or failed; will be started at the deadline */
         UNIT_STOPPED,  /* ended because somebody asked for it */
         UNIT_EXITED,   /* ended, and the policy leaves it so */
         UNIT_FAILED,   /* could not be started, and the policy leaves it so */
-        UNIT_LOST,     /* the connection was lost while it was in containerd's hands */
+        UNIT_LOST,     /* the engine was lost while it had the unit in its hands */
 } UnitState;
 
 typedef struct Unit Unit;
 
 typedef struct UnitEnv {
-        Grpc *grpc;          /* NULL while there is no connection */
-        bool ready;          /* connected, in step with containerd and allowed to start services */
-        const char *ns;      /* default containerd namespace */
-        const char *log_dir; /* /var/log */
+        const Engine *engine;  /* NULL while there is none */
+        bool ready;            /* in step with the engine and allowed to start services */
+        const char *ns;        /* default containerd namespace */
+        const char *log_dir;   /* /var/log */
         const char *state_dir; /* what a restarted supervisor must know; NULL: not kept */
         RestartPolicy policy;  /* of units that have none */
         bool quiet;            /* only failures are reported */
@@ -60,7 +60,7 @@ const char *unit_log_path(const Unit *u, bool err);
 
 /* Starts a unit in UNIT_WAITING; env must be ready. */
 void unit_go(Unit *u);
-/* A user's wishes; a unit that has just ended is started when containerd has forgotten it.
+/* A user's wishes; a unit that has just ended is started when the engine has forgotten it.
  * dump_spec may be NULL: where to write the container's config.json. */
 int unit_start(Unit *u, const char *dump_spec, Err *e);
 int unit_restart(Unit *u, const char *dump_spec, Err *e);
@@ -78,5 +78,5 @@ void unit_on_oom(Unit *u);
 void unit_adopt(Unit *u);
 /* The connection is gone, and with it every call. */
 void unit_disconnected(Unit *u);
-/* A new connection: what containerd has under the unit's name; task may be NULL. */
+/* A new connection: what the engine has under the unit's name; task may be NULL. */
 void unit_resync(Unit *u, bool has_container, const Task *task);

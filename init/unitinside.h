@@ -2,10 +2,6 @@
 #pragma once
 
 #include "init/unit.h"
-#include "init/wipe.h"
-
-/* The status of an end that nobody saw. */
-#define UNIT_STATUS_UNKNOWN 255
 
 struct Unit {
         UnitEnv *env;
@@ -18,8 +14,7 @@ struct Unit {
         bool again;            /* restart: wanted again once it has stopped */
         bool collided;         /* "already exists" was answered once by a wipe */
         bool tried, has_run, was_running, killed;
-        uint64_t call, wait_call;
-        Wipe *wipe;
+        uint64_t call, wait_call, wipe_call; /* of the engine; 0: none */
         pid_t pid;
         bool ended; /* the task's end is known, its start not yet answered */
         uint32_t exit_status;
@@ -32,7 +27,7 @@ extern const char *const unit_state_names[];
 /* Changes the state, keeps what a later supervisor must know of it, and tells the owner. */
 void unit_set_state(Unit *u, UnitState s);
 
-/* Removes the unit from containerd, with SIGKILL first if asked to; `next` is its state then. */
+/* Removes the unit from the engine, with SIGKILL first if asked to; `next` is its state then. */
 void unit_clean(Unit *u, bool kill_first, UnitState next);
 
 /* Decides about the next start and says so: text is what happened, final the state without one. */
@@ -42,5 +37,5 @@ void unit_decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, boo
 /* SIGTERM, and a deadline for SIGKILL. */
 void unit_begin_stop(Unit *u);
 
-/* The answer to containerd_wait_task(). */
-void unit_on_wait(void *data, const GrpcReply *r);
+/* The answer to engine_wait(). */
+void unit_on_wait(void *data, const EngineReply *r);

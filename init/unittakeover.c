@@ -23,9 +23,7 @@ void unit_adopt(Unit *u) {
 void unit_disconnected(Unit *u) {
         UnitState s = u->state;
         /* The connection takes its calls along; only what we hold has to be forgotten. */
-        u->call = u->wait_call = 0;
-        wipe_cancel(u->wipe, NULL);
-        u->wipe = NULL;
+        u->call = u->wait_call = u->wipe_call = 0;
         if (s != UNIT_CREATING && s != UNIT_RUNNING && s != UNIT_STOPPING && s != UNIT_CLEANING)
                 return;
         u->was_running = s == UNIT_RUNNING || s == UNIT_STOPPING;
@@ -42,7 +40,7 @@ static void readopt(Unit *u, const Task *t) {
         u->pid = t->pid;
         if (u->started_ms == 0)
                 u->started_ms = clock_ms();
-        u->wait_call = containerd_wait_task(u->env->grpc, u->ns, u->name, 0, unit_on_wait, u);
+        u->wait_call = engine_wait(u->env->engine, u->ns, u->name, unit_on_wait, u);
         if (t->status != TASK_STOPPED && !u->env->quiet)
                 log_line("service %s: still running (pid %d)", u->name, (int)t->pid);
         unit_set_state(u, UNIT_RUNNING);
@@ -59,8 +57,8 @@ void unit_resync(Unit *u, bool has_container, const Task *task) {
         } else if (u->was_running && alive) {
                 readopt(u, task);
         } else if (u->was_running && u->has_run) {
-                u->exit_status = UNIT_STATUS_UNKNOWN;
-                unit_decide(u, "vanished", policy_restarts(u->policy, UNIT_STATUS_UNKNOWN),
+                u->exit_status = ENGINE_STATUS_UNKNOWN;
+                unit_decide(u, "vanished", policy_restarts(u->policy, ENGINE_STATUS_UNKNOWN),
                             clock_ms() - u->started_ms, true, UNIT_EXITED);
         } else {
                 unit_clean(u, true, u->was_running ? UNIT_WAITING : u->next);

@@ -161,6 +161,8 @@ static const Row runtime[] = {
         { "bindNS", OBJECT, bind_ns, true },
         LEAF("namespace", STRING),
         LEAF("restart", STRING),
+        LEAF("fail", STRING),
+        LEAF("timeout", STRING),
         { 0 },
 };
 

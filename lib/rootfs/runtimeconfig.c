@@ -70,5 +70,9 @@ void runtimeconfig_write(const Runtime *runtime, const Mount *rootfs, size_t n_r
         jsonout_close(&j, '{');
         jsonout_string(&j, "namespace", text_of(runtime->namespace));
         jsonout_string_opt(&j, "restart", runtime->restart.text);
+        jsonout_string_opt(&j, "fail", runtime->fail.text);
+        uint64_t seconds;
+        if (runtime->timeout.text && spec_seconds(runtime->timeout.text, &seconds))
+                jsonout_uint(&j, "timeout", seconds);
         jsonout_close(&j, '{');
 }

@@ -99,7 +99,9 @@ static void test_everything(void **state) {
                 "        \"uts\": \"\"\n"
                 "    },\n"
                 "    \"namespace\": \"ns\",\n"
-                "    \"restart\": \"always\"\n"
+                "    \"restart\": \"always\",\n"
+                "    \"fail\": \"stop\",\n"
+                "    \"timeout\": 120\n"
                 "}";
         Str path = { .text = "/a<b" };
         IdMapping id = { .container_id = 1, .host_id = 2, .size = 3 };
@@ -112,6 +114,8 @@ static void test_everything(void **state) {
                 .interfaces = { true, &interface, 1 },
                 .namespace.text = "ns",
                 .restart.text = "always",
+                .fail.text = "stop",
+                .timeout.text = "2m",
         };
         runtime.bind_ns[NS_NET].text = "/run/netns/x";
         _cleanup_buf_ Buf got = { 0 };

@@ -24,6 +24,13 @@ void check_volume_name(SchemaWalk *w, const void *str, Pos pos) {
                                name);
 }
 
+void check_duration(SchemaWalk *w, const void *str, Pos pos) {
+        const char *text = ((const Str *)str)->text;
+        uint64_t seconds;
+        if (!spec_seconds(text, &seconds))
+                schema_problem(w, pos, "\"%.80s\" is no duration such as 30s, 5m or 1h", text);
+}
+
 static void image_fault(SchemaWalk *w, const char *text, Pos pos) {
         if (str_has_prefix(text, "@pkg:")) {
                 if (!text[5])

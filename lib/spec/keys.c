@@ -231,6 +231,7 @@ static const Key bind_ns_keys[] = {
 static const Schema bind_ns = { SCHEMA(Runtime, bind_ns_keys) };
 
 static const char *const restart_policies[] = { "no", "on-failure", "always", NULL };
+static const char *const fail_policies[] = { "continue", "stop", "reboot", "poweroff", NULL };
 
 static const Key runtime_keys[] = {
         STRINGS("cgroups", Runtime, cgroups, "cgroups to make before the container starts"),
@@ -249,6 +250,15 @@ static const Key runtime_keys[] = {
               "when a service that ended is started again: no, on-failure or always (an addition "
               "to LinuxKit)"),
           .choices = restart_policies },
+        { KEY("fail", KEY_STRING, Runtime, fail,
+              "what follows when an onboot container fails: continue (default) with the next one, "
+              "stop before it and before the services, reboot or poweroff (an addition to "
+              "LinuxKit)"),
+          .choices = fail_policies },
+        { KEY("timeout", KEY_STRING, Runtime, timeout,
+              "how long an onboot container may run before it is killed and has failed, such as "
+              "30s, 5m or 1h; default: for ever (an addition to LinuxKit)"),
+          CHECK(duration) },
 };
 static const Schema runtime = { SCHEMA(Runtime, runtime_keys) };
 

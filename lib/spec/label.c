@@ -62,6 +62,10 @@ static void merge_runtime(const Runtime *file, const Runtime *label, Runtime *r)
                 r->namespace = label->namespace;
         if (!r->restart.text)
                 r->restart = label->restart;
+        if (!r->fail.text)
+                r->fail = label->fail;
+        if (!r->timeout.text)
+                r->timeout = label->timeout;
 }
 
 void spec_merge_settings(const Settings *file, const Settings *label, Arena *arena, Settings *ret) {

@@ -87,7 +87,8 @@ static void scalars_and_runtime(void **state) {
                 "{cwd: /l, net: new, pid: new, hostname: h, readonly: true, oomScoreAdj: 5, "
                 "uid: 7, gid: 8, resources: {pids: {limit: 1}}, cgroupsPath: /c, "
                 "rootfsPropagation: shared, sysctl: {a: b}, runtime: {mkdir: [/l], cgroups: [g], "
-                "bindNS: {net: n, ipc: i}, namespace: ns, restart: always}}");
+                "bindNS: {net: n, ipc: i}, namespace: ns, restart: always, fail: reboot, "
+                "timeout: 1h}}");
         const Settings *m = &c.merged;
         assert_string_equal(m->cwd.text, "/l");
         assert_string_equal(m->net.text, "new");
@@ -107,6 +108,8 @@ static void scalars_and_runtime(void **state) {
         assert_string_equal(m->runtime.bind_ns[NS_IPC].text, "i");
         assert_string_equal(m->runtime.namespace.text, "ns");
         assert_string_equal(m->runtime.restart.text, "always");
+        assert_string_equal(m->runtime.fail.text, "reboot");
+        assert_string_equal(m->runtime.timeout.text, "1h");
         case_done(&c);
 }
 

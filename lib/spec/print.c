@@ -248,6 +248,8 @@ static void print_runtime(Out *o, const Runtime *r) {
         print_bind_ns(o, r);
         print_given_text(o, "namespace", &r->namespace);
         print_given_text(o, "restart", &r->restart);
+        print_given_text(o, "fail", &r->fail);
+        print_given_text(o, "timeout", &r->timeout);
         out_map_end(o);
 }
 

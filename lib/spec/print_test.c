@@ -124,14 +124,16 @@ static void mounts_and_runtime(void **state) {
         (void)state;
         const char *settings =
                 "mounts: [{type: tmpfs, destination: /t}], devices: [{path: all, type: "
-                "b}], runtime: {restart: \"no\", namespace: ns, bindNS: {net: \"\"}, "
+                "b}], runtime: {restart: \"no\", fail: stop, timeout: 5m, namespace: ns, bindNS: "
+                "{net: \"\"}, "
                 "interfaces: [{name: e}], cgroups: []}";
         check_entry(settings, spec_print_yaml,
                     "\n  mounts:\n  - destination: /t\n    type: tmpfs\n    source: \"\"\n"
                     "    options: []\n    uidmappings: []\n    gidmappings: []\n  devices:\n"
                     "  - path: all\n    type: b\n    major: 0\n    minor: 0\n  runtime:\n"
                     "    cgroups: []\n    interfaces:\n    - name: e\n      createInRoot: false\n"
-                    "    bindNS:\n      net: \"\"\n    namespace: ns\n    restart: \"no\"\n");
+                    "    bindNS:\n      net: \"\"\n    namespace: ns\n    restart: \"no\"\n"
+                    "    fail: stop\n    timeout: 5m\n");
         check_entry("mounts: [{type: tmpfs, destination: /t}], runtime: {}", spec_print_json,
                     "\",\n            \"mounts\": [\n                {\n"
                     "                    \"destination\": \"/t\",\n"

@@ -35,6 +35,10 @@ json_t *shape_volume_name(void) {
         return pattern("^[a-z0-9_-]+$");
 }
 
+json_t *shape_duration(void) {
+        return pattern("^[1-9][0-9]{0,5}[smh]$");
+}
+
 /* yaml.md 6.1: [HOST[:PORT]/]PATH[:TAG][@DIGEST], or a package of a checkout. A first part that
  * cannot be a host may have nothing behind it. */
 #define HOST   "([A-Za-z0-9._-]+|\\[[0-9A-Za-z:.]+\\])(:0*[1-9][0-9]{0,4})?"

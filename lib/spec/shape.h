@@ -9,6 +9,7 @@
 
 json_t *shape_name(void);
 json_t *shape_volume_name(void);
+json_t *shape_duration(void);
 json_t *shape_image(void);
 json_t *shape_optional_image(void);
 json_t *shape_images(void);

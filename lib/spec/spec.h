@@ -110,7 +110,7 @@ typedef struct Interface {
 enum { NS_CGROUP, NS_IPC, NS_MNT, NS_NET, NS_PID, NS_USER, NS_UTS, NS_COUNT };
 extern const char *const spec_ns_names[NS_COUNT];
 
-/* Our addition to `runtime`: restart policy of a service (boot.md 10 "C"). */
+/* The last three are our additions (boot.md 8, 10 "C"). */
 typedef struct Runtime {
         bool set;
         StrList cgroups, mkdir;
@@ -123,8 +123,14 @@ typedef struct Runtime {
         Str bind_ns[NS_COUNT];
         bool bind_ns_set;
         Str namespace;
-        Str restart; /* "no", "on-failure", "always" */
+        Str restart; /* of a service: "no", "on-failure", "always" */
+        Str fail;    /* of an onboot container: "continue", "stop", "reboot", "poweroff" */
+        Str timeout; /* of an onboot container: see spec_seconds() */
 } Runtime;
+
+/* "30s", "5m" or "1h": one to six digits without leading zeros, and a unit.  False for anything
+ * else. */
+bool spec_seconds(const char *text, uint64_t *ret);
 
 typedef struct ResourceDevice {
         Bool allow;

@@ -99,6 +99,8 @@ static void valid_settings(void **state) {
                 "[/b], "
                 "command: [a], env: [A=b]",
                 "runtime: {restart: no}", /* a string in this dialect */
+                "runtime: {fail: poweroff, timeout: 999999h}",
+                "runtime: {fail: continue, timeout: 1s}",
         };
         for (size_t i = 0; i < ARRAY_LEN(t); i++) {
                 _cleanup_free_ char *text = service(t[i]);
@@ -260,6 +262,19 @@ static void bad_settings(void **state) {
                 { "runtime: {restart: false}", ".runtime.restart: expected a string, found the "
                                                "boolean false; write \"false\" with "
                                                "quotes" },
+                { "runtime: {fail: retry}", ".runtime.fail: expected \"continue\", \"stop\", "
+                                            "\"reboot\" or \"poweroff\", found the string "
+                                            "\"retry\"" },
+                { "runtime: {timeout: 30}", ".runtime.timeout: expected a string, found the "
+                                            "integer 30; write \"30\" with quotes" },
+                { "runtime: {timeout: \"30\"}",
+                  ".runtime.timeout: \"30\" is no duration such as 30s, 5m or 1h" },
+                { "runtime: {timeout: 0s}",
+                  ".runtime.timeout: \"0s\" is no duration such as 30s, 5m or 1h" },
+                { "runtime: {timeout: 1000000s}",
+                  ".runtime.timeout: \"1000000s\" is no duration such as 30s, 5m or 1h" },
+                { "runtime: {timeout: 1m30s}",
+                  ".runtime.timeout: \"1m30s\" is no duration such as 30s, 5m or 1h" },
                 { "runtime: {bindNS: {mount: x}}",
                   ".runtime.bindNS: unknown key \"mount\", did you mean \"mnt\"?" },
         };

@@ -351,9 +351,9 @@ else
 	ok "$step # SKIP no mount namespace"
 fi
 
-step="an image without containerd says so once"
+step="an image without containerd and runtime says so once"
 : >"$console"
-start_supervisor -containerd "$T/nowhere"
+start_supervisor -containerd "$T/nowhere" -runtime "$T/nowhere"
 until_true 20 says '^linuxkit: containerd: run .*/nowhere: No such file or directory; no service can be started$'
 until_true 10 is_state steady waiting
 kill "$supervisor"
