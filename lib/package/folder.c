@@ -234,8 +234,10 @@ static int add_program(Package *p, Folder *f, const char *dir, const char *arch,
         if (!file_exists(path)) {
                 spec_err(e, rf->name.pos, "program \"%s\" for %s is not compiled: there is no %s",
                          rf->name.text, arch, path);
-                return err_hint(e, "run `make ARCHES=%s` in the checkout of the package first",
-                                arch);
+                return err_hint(e,
+                                "run `make ARCHES=%s` in the checkout of the package first; "
+                                "kernels: `make -C kernel ARCH=%s`",
+                                arch, arch);
         }
 
         FolderItem *item =
@@ -243,7 +245,7 @@ static int add_program(Package *p, Folder *f, const char *dir, const char *arch,
 
         item->path = path;
         item->mode = rf->mode.set ? rf->mode.value : 0755;
-        item->program = true;
+        item->program = item->mode & 0111; /* a kernel is compiled as well, and no program */
         return digest_item(item, e);
 }
 

@@ -17,7 +17,7 @@ typedef struct FolderItem {
         const char *link;
         Digest digest; /* of the content */
         uint64_t size;
-        bool program;
+        bool program; /* compiled for the architecture and executable */
 } FolderItem;
 
 typedef struct Folder {

@@ -193,6 +193,23 @@ static void every_change_builds_again(void **state) {
         assert_int_equal(build(false, NULL, NULL), 0);
 }
 
+/* A kernel, say: compiled for the architecture, but nothing that is executed. */
+static void what_is_not_executable_need_not_be_a_program(void **state) {
+        _cleanup_err_ Err e = ERR_INIT;
+        Image *image = NULL;
+
+        (void)state;
+        put_text("programs/amd64/data", "no program\n");
+        put_text("pkg/build.yml",
+                 "image: x\nnative:\n  programs: [{name: data, to: kernel, mode: \"0644\"}]\n");
+        if (build(false, &image, &e) < 0)
+                fail_msg("%s", e.text);
+        assert_int_equal(image->n_layers, 1);
+        image_free(image);
+        put_text("programs/amd64/data", "another one\n");
+        assert_int_equal(build(false, NULL, NULL), 1);
+}
+
 static void faults_name_their_place(void **state) {
         static const struct {
                 const char *yml, *message, *hint;
@@ -202,6 +219,7 @@ static void faults_name_their_place(void **state) {
                   "build.yml:3:21: program \"nope\"", "run `make" },
                 { "image: x\nnative:\n  programs: [{name: arm, to: a}]\n", "another architecture",
                   NULL },
+                { "image: x\nnative:\n  programs: [{name: data, to: a}]\n", "is no program", NULL },
                 { "image: x\nnative:\n  files: [{from: nope, to: a}]\n", "build.yml:3:18: ", NULL },
                 { "image: x\nnative:\n  files: [{from: \"*.nope\", to: a/}]\n",
                   "build.yml:3:18: ", NULL },
@@ -224,6 +242,7 @@ static void faults_name_their_place(void **state) {
         (void)state;
         put_everything();
         put_program("programs/amd64/arm", EM_AARCH64);
+        put_text("programs/amd64/data", "no program\n");
         for (size_t i = 0; i < ARRAY_LEN(t); i++) {
                 _cleanup_err_ Err e = ERR_INIT;
 
@@ -244,6 +263,7 @@ int main(void) {
                 TEST(image_holds_what_the_recipe_says),
                 TEST(the_same_inputs_give_the_same_image),
                 TEST(every_change_builds_again),
+                TEST(what_is_not_executable_need_not_be_a_program),
                 TEST(faults_name_their_place),
         };
 

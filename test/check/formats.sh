@@ -178,14 +178,29 @@ make_project() {
 build() {
 	arch=$1
 	shift
-	"$LINUXKIT" -q build --arch "$arch" --bootloader "$PWD/loader-$arch" "$@"
+	# shellcheck disable=SC2086 # a command and its arguments
+	${AS:-} "$LINUXKIT" -q build --arch "$arch" --bootloader "$PWD/loader-$arch" "$@"
+}
+
+# become_another: what follows in this shell is done on another day, by another user where we may change that, who has
+# a copy of the cache.
+become_another() {
+	AS="faketime -f +400d"
+	[ "$(id -u)" -eq 0 ] || return 0
+	cp "$LINUXKIT" linuxkit
+	cp -a "$LINUXKIT_CACHE" cache
+	chmod 755 "$WORK"
+	chown -R 65534:65534 .
+	AS="setpriv --reuid=65534 --regid=65534 --clear-groups $AS"
+	LINUXKIT=$PWD/linuxkit LINUXKIT_CACHE=$PWD/cache
 }
 
 # --- the same bytes -----------------------------------------------------------------------------------------------
 
-# twice ARCH: every format of the architecture, the second time on another number of threads, in another time zone,
-# with another mask, a warm cache, into another folder, and under another name.
+# twice ARCH: every format of the architecture, the second time by another user on another day and number of threads,
+# in another time zone, with another mask, a warm cache, into another folder, and under another name.
 twice() {
+	need faketime setpriv
 	project
 	mkdir first second
 	: >seen
@@ -194,6 +209,7 @@ twice() {
 		mkdir -p "first/$list" "second/$list"
 		LINUXKIT_THREADS=1 TZ=UTC build "$1" --size 48M --dir "first/$list" --name t --format "$list" "$1.yml"
 		(
+			become_another
 			umask 077
 			export LINUXKIT_THREADS=5 TZ=Pacific/Auckland LC_ALL=C SOURCE_DATE_EPOCH=$DATE
 			build "$1" --size 48M --dir "second/$list" --name another --format "$list" "$1.yml"

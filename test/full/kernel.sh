@@ -1,0 +1,89 @@
+#!/bin/sh
+# kernel.sh - the kernel that `make -C kernel` compiled: disks need no initramfs with it, and it boots in every way.
+# A quarter of an hour of compiling is no part of a test: without a compiled kernel everything here is skipped.
+. "$(dirname "$0")/../lib.sh"
+
+SPEC=$TOP/test/full/kernel/kernel.yml
+PROGRAMS=${LINUXKIT_PROGRAMS:-$TOP/build/target}
+
+compiled() {
+	[ -s "$PROGRAMS/amd64/linux.tar" ] || skip "no kernel was compiled: make -C kernel"
+}
+
+built() {
+	compiled
+	[ -s "$WORK/out/t-efi.img" ] || skip "nothing was built"
+	need qemu-system-x86_64
+}
+
+case_build() {
+	compiled
+	mkdir "$WORK/out"
+	"$LINUXKIT" -q build --arch amd64 --dir "$WORK/out" --name t --format kernel+initrd,raw-bios,raw-efi "$SPEC"
+}
+
+# first DISK: the first partition, as mtools wants it.
+first() {
+	start=$(sfdisk -J "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin)["partitiontable"]["partitions"][0]["start"])')
+	echo "$1@@$((start * 512))"
+}
+
+case_disks_have_no_initramfs() {
+	built
+	need mcopy sfdisk objdump python3
+	mcopy -i "$(first "$WORK/out/t-efi.img")" ::EFI/BOOT/BOOTX64.EFI uki
+	objdump -h uki >sections
+	grep -q ' \.linux ' sections || fail "no kernel in the unified image: $(cat sections)"
+	! grep ' \.initrd ' sections || fail "an initramfs in the unified image"
+	mdir -/ -b -i "$(first "$WORK/out/t-bios.img")" :: >files
+	grep -qi kernel files || fail "no kernel on the boot partition: $(cat files)"
+	! grep -i initrd files || fail "an initramfs on the boot partition"
+}
+
+# boots PATTERN QEMU-ARGUMENT...: the machine prints its marks and turns itself off; PATTERN is about its root.
+boots() {
+	pattern=$1
+	shift
+	timeout 300 qemu-system-x86_64 -accel tcg -m 256 "$@" -display none -monitor none -serial file:console -no-reboot \
+		</dev/null >qemu.log 2>&1 || {
+		cat qemu.log console
+		fail "qemu failed"
+	}
+	grep -a MARK console || cat console
+	grep -aqE "MARK root $pattern" console || fail "no mark of a root that is $pattern"
+	grep -aq 'MARK wrote x' console || fail "nothing could be written"
+	! grep -a 'MARK no ' console || fail "a module did not load"
+	grep -aqE 'MARK modules [0-9]{2,} of .*-linuxkit' console || fail "no modules"
+}
+
+case_boot_bios_disks() {
+	built
+	boots '.* squashfs ro' -snapshot -drive "file=$WORK/out/t-bios.img,format=raw,if=virtio"
+	boots '.* squashfs ro' -snapshot -drive "file=$WORK/out/t-bios.img,format=raw,if=ide"
+	boots '.* squashfs ro' -snapshot -M q35 -device ide-hd,drive=d,bus=ide.0 \
+		-drive "file=$WORK/out/t-bios.img,format=raw,if=none,id=d"
+	boots '.* squashfs ro' -snapshot -device virtio-scsi-pci -device scsi-hd,drive=d \
+		-drive "file=$WORK/out/t-bios.img,format=raw,if=none,id=d"
+	boots '.* squashfs ro' -snapshot -device pvscsi -device scsi-hd,drive=d \
+		-drive "file=$WORK/out/t-bios.img,format=raw,if=none,id=d"
+}
+
+case_boot_efi_disks() {
+	built
+	[ -f /usr/share/OVMF/OVMF_CODE_4M.fd ] || skip "ovmf is not installed"
+	for disk in virtio-blk-pci nvme,serial=1; do
+		cp /usr/share/OVMF/OVMF_VARS_4M.fd vars
+		boots '.* squashfs ro.* efi /sys/firmware/efi' -snapshot -machine q35 -device $disk,drive=d \
+			-drive if=pflash,unit=0,readonly=on,format=raw,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
+			-drive if=pflash,unit=1,format=raw,file=vars \
+			-drive "file=$WORK/out/t-efi.img,format=raw,if=none,id=d"
+	done
+}
+
+case_boot_initrd() {
+	built
+	boots '(rootfs|none|tmpfs) ' -m 512 -kernel "$WORK/out/t-kernel" -initrd "$WORK/out/t-initrd.img" \
+		-append "$(cat "$WORK/out/t-cmdline")"
+}
+
+run_cases
