@@ -49,17 +49,13 @@ static char *root_argument(const Disk *d) {
 
 static int gather(Disk *d, Err *e) {
         Parts *p = d->job->parts;
-        RootKind kind = parts_options(p)->root;
         d->boot.boot = format_boot(d->format, d->job->arch);
         d->boot.arch = d->job->arch;
         d->boot.mtime = d->job->mtime;
         if (parts_bootable_kernel(p, &d->boot.kernel, e) < 0)
                 return -1;
-        if (kind == ROOT_INITRD ? parts_initrd(p, &d->boot.initrd, e) < 0
-                                : parts_stub(p, STUB_PARTITION, kind, &d->boot.initrd, e) < 0 ||
-                                          parts_image(p, kind, &d->root, e) < 0)
-                return -1;
-        if (parts_id(p, d->boot.kernel, d->boot.initrd, d->root, &d->id, e) < 0)
+        if (parts_root(p, false, STUB_PARTITION, &d->boot.initrd, &d->root, e) < 0 ||
+            parts_id(p, d->boot.kernel, d->boot.initrd, d->root, &d->id, e) < 0)
                 return -1;
         _cleanup_free_ char *root = d->root ? root_argument(d) : NULL;
         return parts_cmdline_root(p, root, &d->boot.cmdline, e);

@@ -40,24 +40,19 @@ static void iso_done(Iso *i) {
 
 static int gather(Iso *i, Err *e) {
         Parts *p = i->job->parts;
-        RootKind kind = i->format->initrd ? ROOT_INITRD : parts_options(p)->root;
         _cleanup_free_ char *argument = NULL;
         i->boot = (BootVolume){ .boot = format_boot(i->format, i->job->arch),
                                 .arch = i->job->arch,
                                 .mtime = i->job->mtime };
-        if (parts_bootable_kernel(p, &i->boot.kernel, e) < 0)
+        if (parts_bootable_kernel(p, &i->boot.kernel, e) < 0 ||
+            parts_root(p, i->format->initrd, STUB_ISO, &i->boot.initrd, &i->root, e) < 0)
                 return -1;
-        if (kind == ROOT_INITRD) {
-                if (parts_initrd(p, &i->boot.initrd, e) < 0)
-                        return -1;
-        } else {
+        if (i->root) {
                 Digest root;
-                if (parts_image(p, kind, &i->root, e) < 0 ||
-                    parts_stub(p, STUB_ISO, kind, &i->boot.initrd, e) < 0 ||
-                    extents_digest(i->root, &root, e) < 0)
+                if (extents_digest(i->root, &root, e) < 0)
                         return -1;
                 i->root_path = xasprintf("linuxkit/%.*s.%s", ID_DIGITS, digest_hex(&root),
-                                         root_name(kind));
+                                         root_name(parts_options(p)->root));
                 argument = xasprintf("iso:/%s", i->root_path);
         }
         if (parts_cmdline_root(p, argument, &i->boot.cmdline, e) < 0 ||

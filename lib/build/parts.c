@@ -312,6 +312,17 @@ int parts_stub(Parts *p, StubRoot where, RootKind fs, const Extents **ret, Err *
         return 0;
 }
 
+int parts_root(Parts *p, bool in_initrd, StubRoot where, const Extents **initrd,
+               const Extents **root, Err *e) {
+        RootKind kind = in_initrd ? ROOT_INITRD : p->o->root;
+        *root = NULL;
+        if (kind == ROOT_INITRD)
+                return parts_initrd(p, initrd, e);
+        if (parts_stub(p, where, kind, initrd, e) < 0)
+                return -1;
+        return parts_image(p, kind, root, e);
+}
+
 /* --- names ---------------------------------------------------------------------------------- */
 
 int parts_id(Parts *p, const Extents *kernel, const Extents *initrd, const Extents *root,

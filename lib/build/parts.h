@@ -55,6 +55,11 @@ int parts_initrd(Parts *p, const Extents **ret, Err *e);
  * when the kernel needs neither. */
 int parts_stub(Parts *p, StubRoot where, RootKind fs, const Extents **ret, Err *e);
 
+/* The root as --disk-root has it, or in the initrd in any case: *initrd with all of it and *root
+ * NULL, or the image as *root and what leads to it as *initrd (NULL: the kernel alone does it). */
+int parts_root(Parts *p, bool in_initrd, StubRoot where, const Extents **initrd,
+               const Extents **root, Err *e);
+
 /* A file of the boot loader component. */
 int parts_boot_file(Parts *p, const char *name, Content *ret, Err *e);
 

@@ -103,16 +103,12 @@ static int add_device_trees(Card *c, Err *e) {
 
 static int gather(Card *c, const Format *f, Err *e) {
         Parts *p = c->job->parts;
-        RootKind kind = f->initrd ? ROOT_INITRD : parts_options(p)->root;
         const Extents *kernel = NULL, *initrd = NULL;
         c->owner = extents_new();
         if (parts_bootable_kernel(p, &kernel, e) < 0 || parts_firmware(p, &c->firmware, e) < 0)
                 return -1;
-        if (kind == ROOT_INITRD ? parts_initrd(p, &initrd, e) < 0
-                                : parts_stub(p, STUB_PARTITION, kind, &initrd, e) < 0 ||
-                                          parts_image(p, kind, &c->root, e) < 0)
-                return -1;
-        if (parts_id(p, kernel, initrd, c->root, &c->id, e) < 0)
+        if (parts_root(p, f->initrd, STUB_PARTITION, &initrd, &c->root, e) < 0 ||
+            parts_id(p, kernel, initrd, c->root, &c->id, e) < 0)
                 return -1;
         _cleanup_free_ char *root =
                 c->root ? xasprintf("PARTUUID=%08x-02 rootwait", parts_signature(&c->id)) : NULL;
