@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "init/bootlog.h"
 #include "init/cmdline.h"
 #include "init/devices.h"
 #include "init/hooks.h"
@@ -241,6 +242,7 @@ int boot_machine(int fd, BootShared *shared) {
         shared->coldplugging = true;
         pid_t overlay = start_overlay();
         unsigned loaded = devices_coldplug(MODULES_URGENT, &shared->seen_event);
+        bootlog_note(BOOTLOG_DEVICES, NULL, NULL);
         log_init("devices ready at %.2fs, %u modules", log_uptime(), loaded);
         Gate g = { .fd = fd, .shared = shared, .late = start_late_drivers(shared) };
         set_clock();

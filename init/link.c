@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 
+#include "init/bootlog.h"
 #include "init/clock.h"
 #include "init/engine_containerd.h"
 #include "init/log.h"
@@ -172,6 +173,7 @@ static void on_inventory(void *data, const char *error) {
         if (fd >= 0)
                 close(fd);
         l->up = l->was_up = true;
+        bootlog_note(BOOTLOG_CONTAINERD_UP, NULL, NULL);
         units_resync(l->units, l->inventory);
         l->c.changed(l->c.data);
 }
@@ -241,6 +243,7 @@ static void begin_daemon(Link *l, uint64_t now) {
         l->was_up = l->slow = l->killed = false;
         l->started = l->connect_at = now;
         l->connect_delay = CONNECT_FIRST_MS;
+        bootlog_note(BOOTLOG_CONTAINERD, NULL, NULL);
         if (!daemon_adopt(&l->daemon, &l->c.daemon) &&
             daemon_start(&l->daemon, &l->c.daemon, &err) < 0) {
                 /* A program that the image does not have does not appear later. */

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "init/bootlog.h"
 #include "init/bundle.h"
 #include "init/clock.h"
 #include "init/cmdline.h"
@@ -165,6 +166,7 @@ static int start_container(Job *j, pid_t *pid, Err *e) {
         if (bundle_prepare(j->bundle, e) < 0)
                 return -1;
         bool attach = bundle_needs_attach(j->bundle);
+        bootlog_note(BOOTLOG_ONBOOT_RUN, j->name, NULL);
         if (make_container(j, !attach, e) < 0 || read_pid(j, pid, e) < 0)
                 return -1;
         j->cgroup = procgroup_path(*pid);
@@ -284,7 +286,9 @@ static int run_all(Runner *r, const char *dir, char *const *names, size_t n) {
                 FailPolicy policy = FAIL_CONTINUE;
                 if (!is_directory(dir, names[i]))
                         continue;
+                bootlog_note(BOOTLOG_ONBOOT_BEGIN, names[i], NULL);
                 int ran = run_one(r, dir, names[i], &policy, &e);
+                bootlog_note(BOOTLOG_ONBOOT_END, names[i], ran > 0 ? "ok" : "failed");
                 if (ran < 0) {
                         log_line("%s %s: %s", r->word, names[i], e.text);
                         result = 1;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "init/boot.h"
+#include "init/bootlog.h"
 #include "init/devices.h"
 #include "init/ending.h"
 #include "init/hooks.h"
@@ -124,6 +125,7 @@ static void open_gate(Pid1 *p) {
         if (p->gate_open)
                 return;
         p->gate_open = true;
+        bootlog_note(BOOTLOG_GATE, NULL, NULL);
         if (!p->supervisor) {
                 start_supervisor(p);
         } else if (state_device() != p->state_dev) {
@@ -462,10 +464,14 @@ void pid1_run(bool machine) {
         if (machine) {
                 ending_guard();
                 reboot(RB_DISABLE_CAD); /* Ctrl-Alt-Del becomes SIGINT */
+                double begin = log_uptime();
                 mounts_open_console();
                 mounts_move_root();
                 log_stage("init started");
                 mounts_all();
+                (void)mkdir("/run/linuxkit", 0755);
+                bootlog_note_at(begin, BOOTLOG_INIT);
+                bootlog_note(BOOTLOG_ROOT, NULL, NULL);
                 mounts_open_console();
                 p.uevents = devices_open_uevents();
                 power_scan(&p.power, "/dev/input"); /* drivers that are built in */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "init/bootlog.h"
 #include "init/clock.h"
 #include "init/log.h"
 #include "init/policy.h"
@@ -150,6 +151,8 @@ void unit_clean(Unit *u, bool kill_first, UnitState next) {
 
 void unit_decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, bool kill_first,
                  UnitState final) {
+        if (!u->tried)
+                bootlog_note(BOOTLOG_SERVICE_FAILED, u->name, NULL);
         u->tried = true;
         set_error(u, text);
         if (!u->wanted) {
@@ -227,6 +230,8 @@ void unit_begin_stop(Unit *u) {
 }
 
 static void has_started(Unit *u) {
+        if (!u->tried)
+                bootlog_note(BOOTLOG_SERVICE_START, u->name, NULL);
         u->tried = u->has_run = true;
         u->started_ms = clock_ms();
         set_error(u, NULL);
@@ -300,6 +305,8 @@ void unit_go(Unit *u) {
         u->exit_status = 0;
         u->started_ms = 0;
         u->pid = 0;
+        if (!u->tried)
+                bootlog_note(BOOTLOG_SERVICE_BEGIN, u->name, NULL);
         unit_set_state(u, UNIT_CREATING);
         if (prepare(u, &spec, &err) < 0) {
                 fail_to_start(u, err.text);

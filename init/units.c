@@ -1,6 +1,7 @@
 /* units.c - see units.h. */
 #include "init/units.h"
 
+#include "init/bootlog.h"
 #include "init/log.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
@@ -152,6 +153,7 @@ void units_sum_up(Units *units) {
                         buf_addf(&missing, " %s", unit_name(units->v[i]));
         }
         units->summed_up = true;
+        bootlog_note(BOOTLOG_DONE, NULL, NULL);
         if (units->n == 0)
                 log_init("no services to start");
         else if (run == units->n)

@@ -1,0 +1,41 @@
+/* bootlog.c - see bootlog.h.  No allocation: process 1 uses it. */
+#include "init/bootlog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init/log.h"
+
+/* A service that restarts for ever writes its lines once, but a supervisor that does may not. */
+enum { FILE_MAX = 64 << 10, LINE_BYTES = 256 };
+
+static void append(double seconds, const char *event, const char *name, const char *detail) {
+        char line[LINE_BYTES];
+        struct stat st;
+        int n = snprintf(line, sizeof(line), "%.6f %s%s%s%s%s", seconds, event, name ? " " : "",
+                         name ? name : "", detail ? " " : "", detail ? detail : "");
+        if (n < 0)
+                return;
+        if ((size_t)n > sizeof(line) - 1)
+                n = sizeof(line) - 1;
+        line[n++] = '\n';
+        int saved = errno;
+        int fd = open(BOOTLOG_PATH, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd >= 0) {
+                if (fstat(fd, &st) == 0 && st.st_size < FILE_MAX && write(fd, line, (size_t)n) < 0)
+                        (void)ftruncate(fd, st.st_size);
+                close(fd);
+        }
+        errno = saved;
+}
+
+void bootlog_note(const char *event, const char *name, const char *detail) {
+        append(log_uptime(), event, name, detail);
+}
+
+void bootlog_note_at(double seconds, const char *event) {
+        append(seconds, event, NULL, NULL);
+}
