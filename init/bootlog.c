@@ -25,8 +25,9 @@ static void append(double seconds, const char *event, const char *name, const ch
         int saved = errno;
         int fd = open(BOOTLOG_PATH, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd >= 0) {
-                if (fstat(fd, &st) == 0 && st.st_size < FILE_MAX && write(fd, line, (size_t)n) < 0)
-                        (void)ftruncate(fd, st.st_size);
+                /* Without room the line is missing from the report, and that is all. */
+                if (fstat(fd, &st) == 0 && st.st_size < FILE_MAX)
+                        (void)!write(fd, line, (size_t)n);
                 close(fd);
         }
         errno = saved;
