@@ -8,16 +8,9 @@
 #include "lib/disk/qcow2.h"
 #include "lib/disk/vhd.h"
 #include "lib/disk/vmdk.h"
+#include "test/scratch.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static char dir[] = "/tmp/containers-test-XXXXXX";
 
 /* Text, noise, holes of data and real holes, clusters that are cut by all of them. */
 static Extents *sample(uint64_t size) {
@@ -46,7 +39,7 @@ static Extents *sample(uint64_t size) {
 static void write_file(const char *name, const Extents *x,
                        int (*write)(const Extents *x, Sink *out, Err *e)) {
         _cleanup_err_ Err e = ERR_INIT;
-        _cleanup_free_ char *path = path_join(dir, name);
+        _cleanup_free_ char *path = path_join(scratch, name);
         Sink *s = NULL;
         assert_int_equal(sink_file(path, 0644, &s, NULL), 0);
         if (write(x, s, &e) < 0)
@@ -79,11 +72,8 @@ static int write_dynamic(const Extents *x, Sink *out, Err *e) {
 }
 
 static void run(const char *fmt, const char *format) {
-        _cleanup_free_ char *inner = xasprintf(fmt, format, format);
-        _cleanup_free_ char *command =
-                xasprintf("cd %s && (%s) >log 2>&1 || { cat log; exit 1; }", dir, inner);
-        if (system(command) != 0)
-                fail_msg("%s", inner);
+        _cleanup_free_ char *command = xasprintf(fmt, format, format);
+        scratch_run("%s", command);
 }
 
 static const struct {
@@ -195,7 +185,7 @@ static const char *ova_name = "a&b";
 static int write_ova(const Extents *x, Sink *out, Err *e) {
         Spool spool;
         _cleanup_extents_ Extents *vmdk = extents_new();
-        if (spool_open(dir, &spool, e) < 0)
+        if (spool_open(scratch, &spool, e) < 0)
                 return -1;
         Sink *s = spool_sink(&spool);
         int r = vmdk_write(x, 1, s, NULL, e);
@@ -310,7 +300,7 @@ static void progress_reaches_its_total(void **state) {
         extents_zero(hole, 8 << 20);
         for (size_t i = 0; i < 2 * ARRAY_LEN(writers); i++) {
                 const Extents *disk = i % 2 ? x : hole;
-                _cleanup_free_ char *log = path_join(dir, "events");
+                _cleanup_free_ char *log = path_join(scratch, "events");
                 int saved = dup(STDERR_FILENO), fd = open(log, O_CREAT | O_TRUNC | O_WRONLY, 0600);
                 dup2(fd, STDERR_FILENO);
                 log_setup_json(true);
@@ -329,17 +319,6 @@ static void progress_reaches_its_total(void **state) {
         }
 }
 
-static int set_up(void **state) {
-        (void)state;
-        return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        (void)state;
-        _cleanup_free_ char *command = xasprintf("rm -r %s", dir);
-        return system(command);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_disk_comes_back),
@@ -352,5 +331,5 @@ int main(void) {
                 cmocka_unit_test(too_large_is_said),
                 cmocka_unit_test(progress_reaches_its_total),
         };
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);
 }

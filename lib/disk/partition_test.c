@@ -2,34 +2,18 @@
 #include "lib/disk/partition.h"
 #include "lib/base/file.h"
 #include "lib/base/str.h"
+#include "test/scratch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static char dir[] = "/tmp/partition-test-XXXXXX";
-
-static void write_image(const Extents *x, const char *name) {
-        _cleanup_free_ char *path = path_join(dir, name);
-        Sink *s = NULL;
-        assert_int_equal(sink_file(path, 0644, &s, NULL), 0);
-        assert_int_equal(extents_write(x, s, NULL, NULL), 0);
-        assert_int_equal(sink_finish(s, NULL), 0);
-        sink_free(s);
-}
 
 /* All of a disk below 1 GiB; of a larger one the start, which is where a DOS table is. */
 static void expect_sfdisk(const Extents *x, const char *script) {
         uint64_t n = MIN(extents_size(x), (uint64_t)1 << 30);
-        _cleanup_free_ char *command =
-                xasprintf("cd %s && rm -f want && truncate -s %llu want && printf '%s' | sfdisk -q "
-                          "--no-reread --no-tell-kernel want >/dev/null && cmp -n %llu want got",
-                          dir, (unsigned long long)extents_size(x), script, (unsigned long long)n);
-        write_image(x, "got");
+        _cleanup_free_ char *command = xasprintf(
+                "cd %s && rm -f want && truncate -s %llu want && printf '%s' | sfdisk -q "
+                "--no-reread --no-tell-kernel want >/dev/null && cmp -n %llu want got",
+                scratch, (unsigned long long)extents_size(x), script, (unsigned long long)n);
+        scratch_save("got", x);
         assert_int_equal(system(command), 0);
 }
 
@@ -114,17 +98,6 @@ static void too_small_is_said_with_the_size(void **state) {
         assert_int_equal(extents_size(disk), 0);
 }
 
-static int set_up(void **state) {
-        (void)state;
-        return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        (void)state;
-        _cleanup_free_ char *command = xasprintf("rm -r %s", dir);
-        return system(command);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(gpt_equals_sfdisk),
@@ -132,5 +105,5 @@ int main(void) {
                 cmocka_unit_test(boot_code_stays_in_its_place),
                 cmocka_unit_test(too_small_is_said_with_the_size),
         };
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);
 }

@@ -1,44 +1,15 @@
 /* syslinux_test.c - our installer against SYSLINUX's own, on the same volume. */
 #include "lib/base/file.h"
 #include "lib/disk/syslinux.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "test/scratch.h"
 
 enum { MIB = 1 << 20, MTIME = 1492533000, START = 2048 };
 static const char program[] = "/usr/bin/syslinux";
-static char dir[] = "/tmp/syslinux-test-XXXXXX";
 static char *installer;
 static size_t installer_size;
 
-static void run(const char *fmt, ...) {
-        va_list ap;
-        char inner[2048];
-        va_start(ap, fmt);
-        vsnprintf(inner, sizeof inner, fmt, ap);
-        va_end(ap);
-        _cleanup_free_ char *command = xasprintf(
-                "cd %s && export MTOOLSRC=/dev/null TZ=UTC LC_ALL=C.UTF-8 && (%s) >log 2>&1 || "
-                "{ cat log; exit 1; }",
-                dir, inner);
-        if (system(command) != 0)
-                fail_msg("%s", inner);
-}
-
-static void save(const char *name, const Extents *x) {
-        _cleanup_free_ char *path = path_join(dir, name);
-        _cleanup_sink_ Sink *s = NULL;
-        assert_int_equal(sink_file(path, 0644, &s, NULL), 0);
-        assert_int_equal(extents_write(x, s, NULL, NULL), 0);
-        assert_int_equal(sink_finish(s, NULL), 0);
-}
-
 static uint8_t *load(const char *name, size_t *n) {
-        _cleanup_free_ char *path = path_join(dir, name);
+        _cleanup_free_ char *path = path_join(scratch, name);
         char *p = NULL;
         assert_int_equal(file_read(path, 1 << 28, &p, n, NULL), 0);
         return (uint8_t *)p;
@@ -76,15 +47,15 @@ static void equals_the_installer(void **state) {
                 FatLayout l = { .file_sectors = sectors };
                 _cleanup_extents_ Extents *empty = extents_new(), *ours = extents_new();
                 assert_int_equal(fat_image(NULL, 0, &o, empty, NULL, NULL), 0);
-                save("theirs", empty);
-                run("syslinux --install theirs");
+                scratch_save("theirs", empty);
+                scratch_run("syslinux --install theirs");
                 assert_int_equal(fat_plan(files, 2, &o, &l, NULL), 0);
                 assert_int_equal(l.bits, cases[i].bits);
                 assert_int_equal(syslinux_patch(&s, sectors[0], sys, boot, NULL), 0);
                 o.boot_sector = boot;
                 assert_int_equal(fat_image(files, 2, &o, ours, NULL, NULL), 0);
-                save("ours", ours);
-                run("fsck.vfat -n ours");
+                scratch_save("ours", ours);
+                scratch_run("fsck.vfat -n ours");
                 size_t n, m;
                 _cleanup_free_ uint8_t *x = load("ours", &n), *y = load("theirs", &m);
                 assert_int_equal(n, m);
@@ -97,9 +68,9 @@ static void equals_the_installer(void **state) {
                 assert_memory_equal(x + data, y + data, n - data);
                 if (cases[i].bits == 32) /* free clusters */
                         assert_memory_equal(x + FAT_SECTOR, y + FAT_SECTOR, 492);
-                run("mdir -a -b -i ours | sort >x; mdir -a -b -i theirs | sort | cmp - x");
-                run("mattrib -i theirs ::ldlinux.sys ::ldlinux.c32 >x; "
-                    "mattrib -i ours ::ldlinux.sys ::ldlinux.c32 | cmp - x");
+                scratch_run("mdir -a -b -i ours | sort >x; mdir -a -b -i theirs | sort | cmp - x");
+                scratch_run("mattrib -i theirs ::ldlinux.sys ::ldlinux.c32 >x; "
+                            "mattrib -i ours ::ldlinux.sys ::ldlinux.c32 | cmp - x");
         }
 }
 
@@ -121,15 +92,15 @@ static void a_complete_volume(void **state) {
         char got[100000];
         extents_read(out, (uint64_t)sectors[0] * FAT_SECTOR, got, sizeof got, NULL);
         assert_memory_equal(got, installer, sizeof got);
-        save("image", out);
-        run("fsck.vfat -n image");
-        run("mtype -i image ::syslinux.cfg > cfg");
+        scratch_save("image", out);
+        scratch_run("fsck.vfat -n image");
+        scratch_run("mtype -i image ::syslinux.cfg > cfg");
         size_t n;
         _cleanup_free_ uint8_t *cfg = load("cfg", &n);
         assert_string_equal((char *)cfg, "DEFAULT linux\nLABEL linux\n    LINUX /kernel\n"
                                          "    INITRD /initrd.img\n    APPEND console=ttyS0 "
                                          "a=\"b  %s\\ c\" 'x' # -- \xc3\xa4\n");
-        run("mattrib -i image ::ldlinux.sys | grep -q 'SHR'");
+        scratch_run("mattrib -i image ::ldlinux.sys | grep -q 'SHR'");
 }
 
 static int config(const char *kernel, const char *initrd, const char *line, Buf *out, Err *e) {
@@ -194,17 +165,14 @@ static void damaged_installers(void **state) {
 }
 
 static int set_up(void **state) {
-        (void)state;
-        return mkdtemp(dir) && file_read(program, 1 << 22, &installer, &installer_size, NULL) == 0
-                       ? 0
-                       : -1;
+        if (scratch_set_up(state) < 0)
+                return -1;
+        return file_read(program, 1 << 22, &installer, &installer_size, NULL);
 }
 
 static int tear_down(void **state) {
-        (void)state;
         free(installer);
-        _cleanup_free_ char *command = xasprintf("rm -rf %s", dir);
-        return system(command);
+        return scratch_tear_down(state);
 }
 
 int main(void) {

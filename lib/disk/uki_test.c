@@ -4,39 +4,11 @@
 #include "lib/disk/authenticode.h"
 #include "lib/disk/pe.h"
 #include "lib/disk/uki.h"
+#include "test/scratch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-static char dir[] = "/tmp/uki-test-XXXXXX";
 static const char stub_file[] = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 static char *stub_bytes;
 static size_t stub_size;
-
-static void run(const char *fmt, ...) {
-        va_list ap;
-        char inner[2048];
-        va_start(ap, fmt);
-        vsnprintf(inner, sizeof inner, fmt, ap);
-        va_end(ap);
-        _cleanup_free_ char *command =
-                xasprintf("cd %s && (%s) >log 2>&1 || { cat log; exit 1; }", dir, inner);
-        if (system(command) != 0)
-                fail_msg("%s", inner);
-}
-
-static void save(const char *name, const Extents *x) {
-        _cleanup_free_ char *path = path_join(dir, name);
-        Sink *s = NULL;
-        assert_int_equal(sink_file(path, 0644, &s, NULL), 0);
-        assert_int_equal(extents_write(x, s, NULL, NULL), 0);
-        assert_int_equal(sink_finish(s, NULL), 0);
-        sink_free(s);
-}
 
 /* Enough of a bzImage to be taken for one. */
 static Extents *kernel(size_t size) {
@@ -78,30 +50,34 @@ static void sections_come_back(void **state) {
         assert_int_equal(make(k, initrd, "amd64", out, NULL), 0);
         _cleanup_extents_ Extents *program = extents_new();
         extents_append_range(program, out, 8, extents_size(out) - 8);
-        save("uki", program);
-        save("kernel", k);
-        run("for s in linux initrd cmdline osrel; do objcopy --dump-section .$s=$s uki out.efi; "
-            "done");
-        run("cmp linux kernel");
-        run("test \"$(cat initrd)\" = initrd");
-        run("test \"$(cat cmdline)\" = 'console=ttyS0 a=\"b c\"'");
-        run("grep -q ID=linuxkit osrel");
+        scratch_save("uki", program);
+        scratch_save("kernel", k);
+        scratch_run("for s in linux initrd cmdline osrel; do objcopy --dump-section .$s=$s uki "
+                    "out.efi; "
+                    "done");
+        scratch_run("cmp linux kernel");
+        scratch_run("test \"$(cat initrd)\" = initrd");
+        scratch_run("test \"$(cat cmdline)\" = 'console=ttyS0 a=\"b c\"'");
+        scratch_run("grep -q ID=linuxkit osrel");
         /* ascending, disjoint and aligned to pages */
-        run("objdump -h uki | awk '$1 ~ /^[0-9]+$/ {print $4, $3}' | while read -r at n; do "
-            "at=$((0x$at)) n=$((0x$n)); test $at -ge ${end:-0} || exit 1; end=$((at + n)); done");
+        scratch_run(
+                "objdump -h uki | awk '$1 ~ /^[0-9]+$/ {print $4, $3}' | while read -r at n; do "
+                "at=$((0x$at)) n=$((0x$n)); test $at -ge ${end:-0} || exit 1; end=$((at + n)); "
+                "done");
 }
 
 static void checksum_is_binutils(void **state) {
         (void)state;
         _cleanup_extents_ Extents *k = kernel(100001), *out = extents_new();
         assert_int_equal(make(k, NULL, "amd64", out, NULL), 0);
-        save("uki", out);
+        scratch_save("uki", out);
         /* the sum that pefile and the firmware's tools compute, here in a few lines */
-        run("python3 -c \"import struct; d=bytearray(open('uki','rb').read()); "
-            "o=struct.unpack_from('<I',d,0x3c)[0]+88; want=struct.unpack_from('<I',d,o)[0]; "
-            "struct.pack_into('<I',d,o,0); s=0\n"
-            "for w in struct.unpack('<%%dH' %% (len(d)//2), d): s+=w; s=(s&0xffff)+(s>>16)\n"
-            "assert s+len(d)==want, (hex(s+len(d)), hex(want))\"");
+        scratch_run(
+                "python3 -c \"import struct; d=bytearray(open('uki','rb').read()); "
+                "o=struct.unpack_from('<I',d,0x3c)[0]+88; want=struct.unpack_from('<I',d,o)[0]; "
+                "struct.pack_into('<I',d,o,0); s=0\n"
+                "for w in struct.unpack('<%%dH' %% (len(d)//2), d): s+=w; s=(s&0xffff)+(s>>16)\n"
+                "assert s+len(d)==want, (hex(s+len(d)), hex(want))\"");
 }
 
 static void wrong_parts_are_refused(void **state) {
@@ -118,15 +94,18 @@ static void wrong_parts_are_refused(void **state) {
 }
 
 static void make_keys(void) {
-        run("test -e k.pem || openssl req -new -x509 -newkey rsa:2048 -nodes -subj /CN=test/ "
-            "-keyout k.pem -out c.pem");
-        run("test -e ec.pem || openssl req -new -x509 -newkey ec -pkeyopt "
-            "ec_paramgen_curve:prime256v1 -nodes -subj /CN=ec/ -keyout ec.pem -out ecc.pem");
-        run("test -e locked.pem || openssl pkey -in k.pem -aes256 -passout pass:x -out locked.pem");
+        scratch_run(
+                "test -e k.pem || openssl req -new -x509 -newkey rsa:2048 -nodes -subj /CN=test/ "
+                "-keyout k.pem -out c.pem");
+        scratch_run(
+                "test -e ec.pem || openssl req -new -x509 -newkey ec -pkeyopt "
+                "ec_paramgen_curve:prime256v1 -nodes -subj /CN=ec/ -keyout ec.pem -out ecc.pem");
+        scratch_run("test -e locked.pem || openssl pkey -in k.pem -aes256 -passout pass:x -out "
+                    "locked.pem");
 }
 
 static int load(const char *key, const char *cert, SigningKey **ret, Err *e) {
-        _cleanup_free_ char *k = path_join(dir, key), *c = path_join(dir, cert);
+        _cleanup_free_ char *k = path_join(scratch, key), *c = path_join(scratch, cert);
         return signing_key_load(k, c, ret, e);
 }
 
@@ -160,9 +139,9 @@ static void parts_lie_where_asked(void **state) {
         assert_int_equal(load("k.pem", "c.pem", &key, NULL), 0);
         assert_int_equal(authenticode_sign(key, program, sign, NULL), 0);
         signing_key_free(key);
-        save("aligned", sign);
-        run("sbverify --cert c.pem aligned 2>&1 | tee verify && ! grep -qi gap verify");
-        run("objdump -h aligned | grep -q uname && ! objdump -h aligned | grep -q cmdline");
+        scratch_save("aligned", sign);
+        scratch_run("sbverify --cert c.pem aligned 2>&1 | tee verify && ! grep -qi gap verify");
+        scratch_run("objdump -h aligned | grep -q uname && ! objdump -h aligned | grep -q cmdline");
 }
 
 /* Every damage of the headers is an error or a program, never a crash. */
@@ -198,14 +177,15 @@ static void signature_is_verified(void **state) {
         assert_int_equal(authenticode_sign(key, out, twice, NULL), 0);
         assert_int_equal(authenticode_sign(key, once, twice, NULL), -1);
         signing_key_free(key);
-        save("signed", once);
-        save("again", twice);
-        run("sbverify --cert c.pem signed");
-        run("cmp signed again");
-        run("! sbverify --cert ecc.pem signed");
+        scratch_save("signed", once);
+        scratch_save("again", twice);
+        scratch_run("sbverify --cert c.pem signed");
+        scratch_run("cmp signed again");
+        scratch_run("! sbverify --cert ecc.pem signed");
         /* one bit of the kernel */
-        run("cp signed bad && printf '\\001' | dd of=bad bs=1 seek=$(($(stat -c %%s bad) - 50000)) "
-            "conv=notrunc && ! sbverify --cert c.pem bad");
+        scratch_run("cp signed bad && printf '\\001' | dd of=bad bs=1 seek=$(($(stat -c %%s bad) - "
+                    "50000)) "
+                    "conv=notrunc && ! sbverify --cert c.pem bad");
 }
 
 static void keys_are_checked(void **state) {
@@ -231,15 +211,14 @@ static void keys_are_checked(void **state) {
 }
 
 static int set_up(void **state) {
-        (void)state;
-        return mkdtemp(dir) ? file_read(stub_file, 1 << 20, &stub_bytes, &stub_size, NULL) : -1;
+        if (scratch_set_up(state) < 0)
+                return -1;
+        return file_read(stub_file, 1 << 20, &stub_bytes, &stub_size, NULL);
 }
 
 static int tear_down(void **state) {
-        (void)state;
         free(stub_bytes);
-        _cleanup_free_ char *command = xasprintf("rm -r %s", dir);
-        return system(command);
+        return scratch_tear_down(state);
 }
 
 int main(void) {

@@ -1,39 +1,11 @@
 /* fat_test.c - FAT volumes: fsck.vfat judges their tables, mtools reads the files back. */
 #include "lib/base/str.h"
 #include "lib/fs/fat.h"
+#include "test/scratch.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
 enum { MIB = 1 << 20, MTIME = 1492533000 };
-static char dir[] = "/tmp/fat-test-XXXXXX";
-
-static void run(const char *fmt, ...) {
-        va_list ap;
-        char inner[2048];
-        va_start(ap, fmt);
-        vsnprintf(inner, sizeof inner, fmt, ap);
-        va_end(ap);
-        _cleanup_free_ char *command = xasprintf(
-                "cd %s && export MTOOLSRC=/dev/null TZ=UTC LC_ALL=C.UTF-8 && (%s) >log 2>&1 || "
-                "{ cat log; exit 1; }",
-                dir, inner);
-        if (system(command) != 0)
-                fail_msg("%s", inner);
-}
-
-static void save(const char *name, const Extents *x) {
-        _cleanup_free_ char *path = path_join(dir, name);
-        _cleanup_sink_ Sink *s = NULL;
-        assert_int_equal(sink_file(path, 0644, &s, NULL), 0);
-        assert_int_equal(extents_write(x, s, NULL, NULL), 0);
-        assert_int_equal(sink_finish(s, NULL), 0);
-}
 
 /* --- trees ---------------------------------------------------------------------------------- */
 
@@ -87,15 +59,15 @@ static Extents *volume(const Files *f, FatOptions o, FatLayout *layout) {
 
 /* The files of the volume in `image` are those of f, no more and no fewer. */
 static void check_files(const Files *f, const char *image) {
-        run("rm -rf want got && mkdir want got");
+        scratch_run("rm -rf want got && mkdir want got");
         for (size_t i = 0; i < f->n; i++) {
                 _cleanup_free_ char *name = xasprintf("want/%s", f->v[i].path),
                                     *folder = path_dir(name);
-                run("mkdir -p '%s'", folder);
-                save(name, f->v[i].data);
+                scratch_run("mkdir -p '%s'", folder);
+                scratch_save(name, f->v[i].data);
         }
-        run("mcopy -s -n -i %s '::*' got", image);
-        run("diff -r want got");
+        scratch_run("mcopy -s -n -i %s '::*' got", image);
+        scratch_run("diff -r want got");
 }
 
 static void check(const Files *f, FatOptions o, int bits) {
@@ -103,8 +75,8 @@ static void check(const Files *f, FatOptions o, int bits) {
         _cleanup_extents_ Extents *x = volume(f, o, &layout);
         assert_int_equal(layout.bits, bits);
         assert_true(!o.size || extents_size(x) == o.size);
-        save("image", x);
-        run("fsck.vfat -n image");
+        scratch_save("image", x);
+        scratch_run("fsck.vfat -n image");
         check_files(f, "image");
 }
 
@@ -165,10 +137,10 @@ static void folder_of_many_clusters(void **state) {
         for (int bits = 16; bits <= 32; bits += 16) {
                 _cleanup_extents_ Extents *x =
                         volume(&f, (FatOptions){ .bits = bits, .label = "MANY" }, &layout);
-                save("image", x);
-                run("fsck.vfat -n image");
-                run("test $(mdir -/ -b -i image | grep -c '[0-9]$') = 3000");
-                run("mtype -i image '::many/a file with number 1499' | wc -c | grep -qx 2");
+                scratch_save("image", x);
+                scratch_run("fsck.vfat -n image");
+                scratch_run("test $(mdir -/ -b -i image | grep -c '[0-9]$') = 3000");
+                scratch_run("mtype -i image '::many/a file with number 1499' | wc -c | grep -qx 2");
         }
 }
 
@@ -187,8 +159,8 @@ static void smallest_size_is_exact(void **state) {
                 assert_true(size % MIB == 0 && size >= sizes[i]);
                 _cleanup_extents_ Extents *x = volume(&f, o, NULL);
                 assert_int_equal(extents_size(x), size);
-                save("image", x);
-                run("fsck.vfat -n image");
+                scratch_save("image", x);
+                scratch_run("fsck.vfat -n image");
                 o.size = size - MIB;
                 if (!o.size)
                         continue;
@@ -244,8 +216,8 @@ static void files_lie_where_asked(void **state) {
                         extents_read(x, (uint64_t)sectors[i] * FAT_SECTOR, got, n, NULL);
                         assert_true(!n || memcmp(want, got, n) == 0);
                 }
-                save("image", x);
-                run("fsck.vfat -n image");
+                scratch_save("image", x);
+                scratch_run("fsck.vfat -n image");
                 check_files(&f, "image");
         }
 }
@@ -265,7 +237,7 @@ static void short_names_are_unique(void **state) {
         add(&f, "...x", 1);
         add(&f, "\xc3\xa4\xc3\xb6", 1);
         check(&f, (FatOptions){ .size = 0 }, 12);
-        run("mdir -i image ::'longname number 7.text' | grep -i 'LONGN.*~'");
+        scratch_run("mdir -i image ::'longname number 7.text' | grep -i 'LONGN.*~'");
 }
 
 static void times_and_label(void **state) {
@@ -273,11 +245,11 @@ static void times_and_label(void **state) {
         _cleanup_files_ Files f = files_new();
         add(&f, "A", 1);
         _cleanup_extents_ Extents *x = volume(&f, (FatOptions){ .label = "linuxkit 1" }, NULL);
-        save("image", x);
-        run("mdir -i image | grep -q 'A *1 *2017-04-18 *16:30'");
-        run("mdir -i image | grep -q 'Volume in drive : is LINUXKIT 1'");
-        run("mdir -i image | grep -q 'Serial Number is 4C4B-4954'");
-        run("fsck.vfat -n image");
+        scratch_save("image", x);
+        scratch_run("mdir -i image | grep -q 'A *1 *2017-04-18 *16:30'");
+        scratch_run("mdir -i image | grep -q 'Volume in drive : is LINUXKIT 1'");
+        scratch_run("mdir -i image | grep -q 'Serial Number is 4C4B-4954'");
+        scratch_run("fsck.vfat -n image");
 }
 
 /* mtools does not know characters beyond 16 bits, Linux and Windows do. */
@@ -305,9 +277,9 @@ static void the_same_twice(void **state) {
         g.v[1] = swapped;
         _cleanup_extents_ Extents *x = volume(&f, (FatOptions){ 0 }, NULL),
                                   *y = volume(&g, (FatOptions){ 0 }, NULL);
-        save("x", x);
-        save("y", y);
-        run("cmp x y");
+        scratch_save("x", x);
+        scratch_save("y", y);
+        scratch_run("cmp x y");
 }
 
 static void what_fat_cannot_hold(void **state) {
@@ -385,22 +357,11 @@ static void random_trees(void **state) {
                 }
                 FatLayout layout = { 0 };
                 _cleanup_extents_ Extents *x = volume(&f, o, &layout);
-                save("image", x);
-                run("fsck.vfat -n image");
+                scratch_save("image", x);
+                scratch_run("fsck.vfat -n image");
                 if (f.n)
                         check_files(&f, "image");
         }
-}
-
-static int set_up(void **state) {
-        (void)state;
-        return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        (void)state;
-        _cleanup_free_ char *command = xasprintf("rm -rf %s", dir);
-        return system(command);
 }
 
 int main(void) {
@@ -418,5 +379,5 @@ int main(void) {
                 cmocka_unit_test(what_fat_cannot_hold),
                 cmocka_unit_test(random_trees),
         };
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);
 }

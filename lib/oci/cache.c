@@ -206,17 +206,16 @@ int cache_put_bytes(Cache *c, const char *media_type, const void *p, size_t n, D
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         (void)st, (void)type, (void)ftw;
-        return remove(path);
+        return remove(path) < 0 && errno != ENOENT ? -1 : 0;
 }
 
-void cache_clear(const char *path) {
+int cache_clear(const char *path) {
         struct stat st;
-        if (lstat(path, &st) < 0)
-                return;
-        if (S_ISDIR(st.st_mode))
-                nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-        else
-                unlink(path);
+        int r = lstat(path, &st);
+        if (r == 0)
+                r = S_ISDIR(st.st_mode) ? nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS)
+                                        : unlink(path);
+        return r < 0 && errno == ENOENT ? 0 : r; /* another process may remove it as well */
 }
 
 void cache_make_way(const char *path) {

@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -278,11 +277,6 @@ int cache_gc(Cache *c, const GcOptions *o, int (*report)(void *ctx, const GcItem
         return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void)st, (void)type, (void)ftw;
-        return remove(path) < 0 && errno != ENOENT ? -1 : 0;
-}
-
 /* The locks go last, and whoever waits for one finds out (cache_lock). */
 int cache_empty(Cache *c, bool *ret_others, Err *e) {
         static const char *const members[] = { "index.json", "oci-layout", "blobs",  "derived",
@@ -296,7 +290,7 @@ int cache_empty(Cache *c, bool *ret_others, Err *e) {
                 return -1;
         for (size_t i = 0; i < ARRAY_LEN(members); i++) {
                 _cleanup_free_ char *path = path_join(dir, members[i]);
-                if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
+                if (cache_clear(path) < 0)
                         return err_set(e, ERR_IO, errno, "remove %s", path);
         }
         int errnum = rmdir(dir) < 0 ? errno : 0;

@@ -41,8 +41,9 @@ int cache_hint_full(Cache *c, Err *e);
 
 /* --- files ---------------------------------------------------------------------------------- */
 
-/* Removes what stands at path: a file or anything else; a directory with all that is in it. */
-void cache_clear(const char *path);
+/* Removes what stands at path: a file or anything else; a directory with all that is in it.
+ * -1 with errno when something is left. */
+int cache_clear(const char *path);
 /* Removes path only if it is a directory, over which no file could be renamed. */
 void cache_make_way(const char *path);
 
