@@ -17,6 +17,7 @@ enum {
         CERT_LIMIT = 16 << 20,
         TIMEOUT = 30,       /* seconds */
         MAX_TIMEOUT = 3600, /* seconds */
+        LITTLE = 1024,      /* bytes in the time-out that are no progress */
         COMMIT_FACTOR = 10, /* a server may think that much longer over an upload it has */
         POLL_MS = 100,
         BUFFER = 512 * 1024, /* CURL_MAX_READ_SIZE */
@@ -195,7 +196,8 @@ typedef struct Transfer {
         struct curl_slist *headers;
         bool running, ended;
         CURLcode code;
-        uint64_t moved;   /* bytes so far, either way */
+        unsigned begun;   /* which of head and body have, either way */
+        uint64_t moved;   /* bytes, either way, at moved_at */
         int64_t moved_at; /* milliseconds */
 } Transfer;
 
@@ -299,7 +301,9 @@ static void stop(Lane *lane, Transfer *t) {
         t->running = false;
 }
 
-/* Fails the transfer when nothing has moved for too long. */
+/* Fails the transfer when too little has moved for too long: a server that sends a byte now and
+ * then must not hold a build for ever.  The first byte of head and body counts whatever its size.
+ */
 static void watch(Lane *lane, Transfer *t) {
         CURL *h = t->answer.handle;
         curl_off_t down = 0, up = 0;
@@ -314,15 +318,22 @@ static void watch(Lane *lane, Transfer *t) {
         unsigned patience = http_timeout_seconds();
         if (upload && (uint64_t)up >= upload->size)
                 patience *= COMMIT_FACTOR;
-        if (moved != t->moved) {
+        unsigned begun = (down > 0) + 2 * (up > 0) + 4 * (headers > 0);
+        if (moved >= t->moved + LITTLE || begun != t->begun) {
+                t->begun = begun;
                 t->moved = moved;
                 t->moved_at = now_ms();
         } else if (now_ms() - t->moved_at > (int64_t)patience * 1000) {
                 stop(lane, t);
                 t->ended = true;
                 t->code = CURLE_OPERATION_TIMEDOUT;
-                snprintf(t->answer.detail, sizeof t->answer.detail, "nothing came for %u s",
-                         patience);
+                uint64_t little = moved - t->moved;
+                if (little == 0)
+                        snprintf(t->answer.detail, sizeof t->answer.detail, "nothing came for %u s",
+                                 patience);
+                else
+                        snprintf(t->answer.detail, sizeof t->answer.detail,
+                                 "no more than %u bytes came in %u s", (unsigned)little, patience);
         }
 }
 

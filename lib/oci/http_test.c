@@ -58,6 +58,11 @@ static void answer(TestServer *s, const TestRequest *q, TestReply *r) {
                 r->stall = true;
                 buf_adds(&r->body, "abc");
                 r->send = 1;
+        } else if (str_eq(q->path, "/dribble")) {
+                r->stall = r->dribble = true;
+                for (int i = 0; i < 1000; i++)
+                        buf_adds(&r->body, "abc");
+                r->send = 1;
         } else if (str_eq(q->path, "/cut")) {
                 r->cut = true;
                 buf_adds(&r->body, "abcdef");
@@ -227,7 +232,8 @@ static void failures(void **state) {
         (void)state;
         _cleanup_err_ Err e = ERR_INIT;
         _cleanup_response_ HttpResponse r = { 0 };
-        _cleanup_free_ char *stall = url("/stall"), *cut = url("/cut"), *echo = url("/echo");
+        _cleanup_free_ char *stall = url("/stall"), *cut = url("/cut"), *echo = url("/echo"),
+                            *dribble = url("/dribble");
         HttpRequest q = { .url = cut, .limit = 1000 };
         assert_int_equal(http_send(client, &q, &r, &e), -1);
         assert_int_equal(e.kind, ERR_NETWORK);
@@ -237,8 +243,15 @@ static void failures(void **state) {
         setenv("LINUXKIT_HTTP_TIMEOUT", "1", 1);
         q.url = stall;
         assert_int_equal(http_send(client, &q, &r, &e), -1);
-        unsetenv("LINUXKIT_HTTP_TIMEOUT");
         assert_string_equal(e.text, "nothing came for 1 s");
+        assert_true(r.transient);
+        http_response_done(&r);
+
+        q.limit = 4000;
+        q.url = dribble;
+        assert_int_equal(http_send(client, &q, &r, &e), -1);
+        unsetenv("LINUXKIT_HTTP_TIMEOUT");
+        assert_non_null(strstr(e.text, "no more than "));
         assert_true(r.transient);
         http_response_done(&r);
 

@@ -25,6 +25,7 @@ typedef struct TestReply {
         Buf body;
         size_t send;     /* bytes of body that are really sent; 0 with cut: none */
         bool cut, stall; /* then the connection is closed, or nothing happens for long */
+        bool dribble;    /* with stall: a byte 20 times a second */
         bool raw_length; /* the function gave Content-Length itself */
 } TestReply;
 
@@ -116,8 +117,11 @@ static inline bool test_answer(TestServer *s, int fd, const TestRequest *q) {
         if (!str_eq(q->method, "HEAD"))
                 buf_add(&out, r.body.data, r.cut || r.stall ? r.send : r.body.len);
         test_send(fd, out.data, out.len);
-        for (unsigned i = 0; r.stall && i < 100 && !atomic_load(&s->stop); i++)
+        for (unsigned i = 0; r.stall && i < 100 && !atomic_load(&s->stop); i++) {
                 usleep(50000);
+                if (r.dribble)
+                        test_send(fd, "x", 1);
+        }
         bool go_on = !r.cut && !r.stall;
         buf_done(&out);
         buf_done(&r.headers);
