@@ -207,3 +207,7 @@ FailPolicy bundle_fail(const Bundle *b) {
 unsigned bundle_timeout(const Bundle *b) {
         return b->rt.timeout;
 }
+
+const char *bundle_oci_runtime(const Bundle *b) {
+        return b->rt.oci_runtime;
+}

@@ -52,6 +52,8 @@ const char *bundle_namespace(const Bundle *b); /* containerd namespace, "" when 
 RestartPolicy bundle_restart(const Bundle *b);
 FailPolicy bundle_fail(const Bundle *b);
 unsigned bundle_timeout(const Bundle *b); /* seconds that an onboot container may run; 0: any */
+/* The OCI runtime that it asks for, see ociruntime_named(); "" when it is all the same. */
+const char *bundle_oci_runtime(const Bundle *b);
 
 void bundle_free(Bundle *b); /* b may be NULL */
 

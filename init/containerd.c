@@ -13,6 +13,7 @@
 
 #define SPEC_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 #define RUNTIME   "io.containerd.runc.v2"
+#define OPTIONS   "containerd.runc.v1.Options"
 
 /* Generous: under full emulation and with every service starting at once a Tasks.Create that takes
  * 0.3 s elsewhere has been seen to need many times that. */
@@ -60,14 +61,25 @@ uint64_t containerd_version(Grpc *g, GrpcDoneFn done, void *data) {
                     data);
 }
 
-uint64_t containerd_create_container(Grpc *g, const char *ns, const char *id, const char *spec,
-                                     size_t spec_len, GrpcDoneFn done, void *data) {
-        _cleanup_buf_ Buf runtime = { 0 }, container = { 0 }, b = { 0 };
+void containerd_put_container(Buf *b, const char *id, const char *spec, size_t spec_len,
+                              const char *binary) {
+        _cleanup_buf_ Buf options = { 0 }, runtime = { 0 }, container = { 0 };
         pb_put_str(&runtime, 1, RUNTIME);
+        if (binary) {
+                pb_put_str(&options, 6, binary);
+                pb_put_any(&runtime, 2, OPTIONS, options.data, options.len);
+        }
         pb_put_str(&container, 1, id);
         pb_put_bytes(&container, 4, runtime.data, runtime.len);
         pb_put_any(&container, 5, SPEC_TYPE, spec, spec_len);
-        pb_put_bytes(&b, 1, container.data, container.len);
+        pb_put_bytes(b, 1, container.data, container.len);
+}
+
+uint64_t containerd_create_container(Grpc *g, const char *ns, const char *id, const char *spec,
+                                     size_t spec_len, const char *binary, GrpcDoneFn done,
+                                     void *data) {
+        _cleanup_buf_ Buf b = { 0 };
+        containerd_put_container(&b, id, spec, spec_len, binary);
         return call(g, CONTAINERS "Create", ns, &b, TIMEOUT_MS, done, data);
 }
 

@@ -48,9 +48,13 @@ bool containerd_id_is_valid(const char *id);
 /* The readiness probe; needs no namespace. */
 uint64_t containerd_version(Grpc *g, GrpcDoneFn done, void *data);
 
-/* spec is the text of config.json. */
+/* spec is the text of config.json; binary is the program that the shim runs, NULL for runc. */
 uint64_t containerd_create_container(Grpc *g, const char *ns, const char *id, const char *spec,
-                                     size_t spec_len, GrpcDoneFn done, void *data);
+                                     size_t spec_len, const char *binary, GrpcDoneFn done,
+                                     void *data);
+/* Appends the request of it. */
+void containerd_put_container(Buf *b, const char *id, const char *spec, size_t spec_len,
+                              const char *binary);
 uint64_t containerd_delete_container(Grpc *g, const char *ns, const char *id, GrpcDoneFn done,
                                      void *data);
 uint64_t containerd_list_containers(Grpc *g, const char *ns, GrpcDoneFn done, void *data);

@@ -1,4 +1,5 @@
-/* containerd_test.c - names, and replies taken apart: real shapes, cut ones, wrong types. */
+/* containerd_test.c - names, the one request that varies, and replies taken apart: real shapes, cut
+ * ones, wrong types. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -154,6 +155,41 @@ static void test_pid_and_status(void **state) {
         assert_int_equal(status, 139);
 }
 
+static PbField field_of(const void *p, size_t n, uint32_t number) {
+        PbReader r = pb_reader(p, n);
+        PbField f;
+        while (pb_next(&r, &f))
+                if (f.number == number)
+                        return f;
+        return (PbField){ 0 };
+}
+
+/* Without a program the runtime has a name and no options (boot.md A.3). */
+static void test_container_with_a_runtime(void **state) {
+        (void)state;
+        for (int given = 0; given < 2; given++) {
+                _cleanup_buf_ Buf b = { 0 };
+                char text[64];
+                containerd_put_container(&b, "web", "{}", 2, given ? "/usr/bin/crun" : NULL);
+                PbField container = field_of(b.data, b.len, 1);
+                PbField runtime = field_of(container.data, container.len, 4);
+                PbField name = field_of(runtime.data, runtime.len, 1);
+                assert_true(pb_copy_str(&name, text, sizeof text));
+                assert_string_equal(text, "io.containerd.runc.v2");
+                PbField any = field_of(runtime.data, runtime.len, 2);
+                assert_int_equal(any.number, given ? 2 : 0);
+                if (!given)
+                        continue;
+                PbField type = field_of(any.data, any.len, 1),
+                        value = field_of(any.data, any.len, 2);
+                assert_true(pb_copy_str(&type, text, sizeof text));
+                assert_string_equal(text, "containerd.runc.v1.Options");
+                PbField binary = field_of(value.data, value.len, 6);
+                assert_true(pb_copy_str(&binary, text, sizeof text));
+                assert_string_equal(text, "/usr/bin/crun");
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names),
@@ -162,6 +198,7 @@ int main(void) {
                 cmocka_unit_test(test_other_events_are_other),
                 cmocka_unit_test(test_cut_and_flipped_bytes),
                 cmocka_unit_test(test_pid_and_status),
+                cmocka_unit_test(test_container_with_a_runtime),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

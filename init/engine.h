@@ -32,6 +32,12 @@ typedef struct EngineMake {
         bool start; /* nothing is to be done between make and start: both at once, if it can */
 } EngineMake;
 
+/* How somebody else reaches a container: `PROGRAM --root ROOT exec NAME ...`. */
+typedef struct EngineRuntime {
+        const char *program; /* until the next start of the service at least */
+        char root[256];
+} EngineRuntime;
+
 typedef struct EngineOps {
         uint64_t (*make)(void *self, const EngineMake *m, EngineFn fn, void *data);
         uint64_t (*start)(void *self, const char *ns, const char *name, EngineFn fn, void *data);
@@ -41,6 +47,7 @@ typedef struct EngineOps {
         uint64_t (*wipe)(void *self, const char *ns, const char *name, bool kill, EngineFn fn,
                          void *data);
         void (*cancel)(void *self, uint64_t call);
+        bool (*runtime)(void *self, const char *ns, const char *name, EngineRuntime *ret);
 } EngineOps;
 
 typedef struct Engine {
@@ -73,6 +80,12 @@ static inline uint64_t engine_kill(const Engine *g, const char *ns, const char *
 static inline uint64_t engine_wipe(const Engine *g, const char *ns, const char *name, bool kill,
                                    EngineFn fn, void *data) {
         return g->ops->wipe(g->self, ns, name, kill, fn, data);
+}
+
+/* The OCI runtime that runs, or would run, a service; false when there is none of that name. */
+static inline bool engine_runtime(const Engine *g, const char *ns, const char *name,
+                                  EngineRuntime *ret) {
+        return g->ops->runtime(g->self, ns, name, ret);
 }
 
 /* The answer is not wanted any more; call 0 is none, and g may be NULL then. */

@@ -3,7 +3,11 @@
  */
 #include "init/engine_containerd.h"
 
+#include <stdio.h>
+
 #include "init/containerd.h"
+#include "init/ociruntime.h"
+#include "init/ocispec.h"
 #include "init/wipe.h"
 #include "lib/base/mem.h"
 
@@ -20,6 +24,7 @@ typedef struct Work {
 struct ContainerdEngine {
         Engine engine;
         Grpc *grpc;
+        const Units *units;
         Work *works;
         uint64_t last_id;
 };
@@ -82,11 +87,24 @@ static void on_container_created(void *data, const GrpcReply *r) {
                                                  on_task_created, w);
 }
 
+/* The program that the shim is told to run, NULL for its own choice. */
+static const char *program_of(const ContainerdEngine *c, const char *ns, const char *name) {
+        const Unit *u = units_find_in(c->units, ns, name);
+        return ociruntime_for_shim(u ? unit_runtime(u) : NULL);
+}
+
 static uint64_t do_make(void *self, const EngineMake *m, EngineFn fn, void *data) {
         Work *w = work_new(self, fn, data);
+        const char *program = program_of(self, m->ns, m->name);
+        const char *version = program ? ociruntime_spec_version(program) : NULL;
+        _cleanup_buf_ Buf spec = { 0 };
         w->make = *m;
-        w->call = containerd_create_container(w->engine->grpc, m->ns, m->name, m->spec, m->spec_len,
-                                              on_container_created, w);
+        if (!version || ocispec_set_version(m->spec, m->spec_len, version, &spec, NULL) < 0) {
+                buf_clear(&spec);
+                buf_add(&spec, m->spec, m->spec_len);
+        }
+        w->call = containerd_create_container(w->engine->grpc, m->ns, m->name, spec.data, spec.len,
+                                              program, on_container_created, w);
         return w->id;
 }
 
@@ -151,11 +169,23 @@ static void do_cancel(void *self, uint64_t call) {
         }
 }
 
-static const EngineOps ops = { do_make, do_start, do_wait, do_kill, do_wipe, do_cancel };
+static bool do_runtime(void *self, const char *ns, const char *name, EngineRuntime *ret) {
+        const ContainerdEngine *c = self;
+        if (!units_find_in(c->units, ns, name))
+                return false;
+        const char *program = program_of(c, ns, name);
+        ret->program = program ? program : "/usr/bin/runc";
+        snprintf(ret->root, sizeof ret->root, "/run/containerd/runc/%s", ns);
+        return true;
+}
 
-ContainerdEngine *engine_containerd_new(Grpc *g) {
+static const EngineOps ops = {
+        do_make, do_start, do_wait, do_kill, do_wipe, do_cancel, do_runtime
+};
+
+ContainerdEngine *engine_containerd_new(Grpc *g, const Units *units) {
         ContainerdEngine *c = xcalloc(1, sizeof *c);
-        *c = (ContainerdEngine){ .engine = { .ops = &ops, .self = c }, .grpc = g };
+        *c = (ContainerdEngine){ .engine = { .ops = &ops, .self = c }, .grpc = g, .units = units };
         return c;
 }
 

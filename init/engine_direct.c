@@ -5,30 +5,48 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "init/engine_direct_inside.h"
+#include "init/ociruntime.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
 /* --- verbs ---------------------------------------------------------------------------------- */
 
+/* The call is answered with the next tick. */
+static uint64_t refuse(DirectCall *c, const char *error, bool exists) {
+        c->reply = (EngineReply){ .error = error, .exists = exists };
+        c->due = true;
+        return c->id;
+}
+
 static uint64_t do_make(void *self, const EngineMake *m, EngineFn fn, void *data) {
         DirectEngine *d = self;
+        _cleanup_err_ Err e = ERR_INIT;
+        bool adapted;
         DirectCall *c = direct_call_new(d, VERB_MAKE, m->name, fn, data);
-        if (direct_has_state(d, m->name)) {
-                c->reply = (EngineReply){ .error = "it exists already", .exists = true };
-                c->due = true;
-                return c->id;
-        }
+        if (direct_has_state(d, m->name))
+                return refuse(c, "it exists already", true);
         char create[] = "create", run[] = "run", detach[] = "--detach", bundle[] = "--bundle",
-             pid_option[] = "--pid-file";
+             pid_option[] = "--pid-file", config[] = "--config";
         _cleanup_free_ char *pid_file = direct_file(d, m->name, "pid");
-        char *args[8] = { m->start ? run : create, bundle, (char *)m->path, pid_option, pid_file };
+        _cleanup_free_ char *config_file = direct_file(d, m->name, "json");
+        if (ociruntime_write_spec(c->program, m->path, m->spec, m->spec_len, config_file, &adapted,
+                                  &e) < 0) {
+                c->text = xstrdup(e.text);
+                return refuse(c, c->text, false);
+        }
+        char *args[10] = { m->start ? run : create, bundle, (char *)m->path, pid_option, pid_file };
         size_t n = 5;
+        if (adapted) {
+                args[n++] = config;
+                args[n++] = config_file;
+        }
         if (m->start)
                 args[n++] = detach;
         args[n] = c->name;
@@ -97,7 +115,18 @@ static void do_cancel(void *self, uint64_t call) {
         }
 }
 
-static const EngineOps ops = { do_make, do_start, do_wait, do_kill, do_wipe, do_cancel };
+static bool do_runtime(void *self, const char *ns, const char *name, EngineRuntime *ret) {
+        const DirectEngine *d = self;
+        (void)ns;
+        if (!units_find(d->units, name))
+                return false;
+        ret->program = direct_program(d, name);
+        return snprintf(ret->root, sizeof ret->root, "%s", d->state_dir) < (int)sizeof ret->root;
+}
+
+static const EngineOps ops = {
+        do_make, do_start, do_wait, do_kill, do_wipe, do_cancel, do_runtime
+};
 
 /* --- the life of the engine ----------------------------------------------------------------- */
 

@@ -25,7 +25,7 @@ bool direct_has_state(const DirectEngine *d, const char *name) {
 }
 
 void direct_remove_files(const DirectEngine *d, const char *name) {
-        static const char *const suffixes[] = { "pid", "log", "life" };
+        static const char *const suffixes[] = { "pid", "log", "life", "json" };
         for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
                 _cleanup_free_ char *path = direct_file(d, name, suffixes[i]);
                 unlink(path);

@@ -15,6 +15,12 @@
 #define RUNTIME_MS 60000
 #define ARGS_MAX   16
 
+/* The units know it from the image, so that a later supervisor finds the same. */
+const char *direct_program(const DirectEngine *d, const char *name) {
+        const Unit *u = units_find(d->units, name);
+        return u && unit_runtime(u) ? unit_runtime(u) : d->runtime;
+}
+
 DirectCall *direct_call_new(DirectEngine *d, DirectVerb verb, const char *name, EngineFn fn,
                             void *data) {
         DirectCall *c = xcalloc(1, sizeof *c);
@@ -22,6 +28,7 @@ DirectCall *direct_call_new(DirectEngine *d, DirectVerb verb, const char *name, 
                            .id = ++d->last_id,
                            .verb = verb,
                            .name = xstrdup(name),
+                           .program = xstrdup(direct_program(d, name)),
                            .deadline = UINT64_MAX,
                            .fn = fn,
                            .data = data };
@@ -39,12 +46,15 @@ void direct_call_free(DirectEngine *d, DirectCall *c) {
                 free(*p);
         free(c->argv);
         free(c->name);
+        free(c->program);
+        free(c->text);
         free(c);
 }
 
 void direct_answer(DirectEngine *d, DirectCall *c, const EngineReply *r) {
         EngineFn fn = c->fn;
         void *data = c->data;
+        _cleanup_free_ char *text = take(c->text); /* r may hold it */
         direct_call_free(d, c);
         if (fn)
                 fn(data, r);
@@ -101,7 +111,7 @@ void direct_launch(DirectEngine *d) {
 
 void direct_run(DirectEngine *d, DirectCall *c, char *const *args) {
         _cleanup_free_ char *log_file = direct_file(d, c->name, "log");
-        const char *common[] = { d->runtime, "--root",       d->state_dir, "--log",
+        const char *common[] = { c->program, "--root",       d->state_dir, "--log",
                                  log_file,   "--log-format", "json" };
         size_t n = 0;
         c->argv = xcalloc(ARGS_MAX + 1, sizeof *c->argv);
@@ -117,19 +127,22 @@ void direct_run(DirectEngine *d, DirectCall *c, char *const *args) {
 static char *failure(const DirectEngine *d, const DirectCall *c, int status) {
         char text[64];
         if (c->hung)
-                return xasprintf("%s has not ended for %d s", path_base(d->runtime),
+                return xasprintf("%s has not ended for %d s", path_base(c->program),
                                  RUNTIME_MS / 1000);
         _cleanup_free_ char *log_file = direct_file(d, c->name, "log");
         char *words = runtimelog_error(log_file);
         return words ? words
-                     : xasprintf("%s: %s", d->runtime,
+                     : xasprintf("%s: %s", c->program,
                                  sys_describe_status(status, text, sizeof text));
 }
 
 void direct_run_ended(DirectEngine *d, DirectCall *c, int status) {
         EngineReply r = { 0 };
         _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *config_file = direct_file(d, c->name, "json");
         bool good = status == 0;
+        if (c->verb == VERB_MAKE)
+                unlink(config_file); /* the runtime keeps a copy of its own */
         if (c->verb == VERB_WIPE) {
                 good = good || !direct_has_state(d, c->name);
                 direct_box_free(d, direct_box_find(d, c->name));

@@ -13,6 +13,7 @@ typedef struct DirectCall {
         DirectVerb verb;
         char *name;
         bool start;            /* VERB_MAKE: `run` instead of `create` */
+        char *program;         /* the runtime */
         char **argv;           /* of the runtime; NULL: none is needed */
         const char *out, *err; /* of the runtime and its container, NULL: nothing is kept */
         pid_t pid;             /* of the runtime at work, 0: none */
@@ -20,6 +21,7 @@ typedef struct DirectCall {
         bool hung;
         bool due; /* to be answered with the next tick, as `reply` says */
         EngineReply reply;
+        char *text;  /* of reply.error, NULL when that is a constant */
         EngineFn fn; /* NULL: nobody waits any more */
         void *data;
 } DirectCall;
@@ -75,6 +77,8 @@ void direct_call_free(DirectEngine *d, DirectCall *c);
 /* Frees the call, then tells whoever waits for it. */
 void direct_answer(DirectEngine *d, DirectCall *c, const EngineReply *r);
 
+/* The runtime of a container. */
+const char *direct_program(const DirectEngine *d, const char *name);
 /* Starts the runtime, as soon as it may, with the common options before args, which end with NULL.
  */
 void direct_run(DirectEngine *d, DirectCall *c, char *const *args);

@@ -29,6 +29,7 @@ static const char script[] =
         "    case $1 in\n"
         "    --bundle) bundle=$2; shift 2 ;;\n"
         "    --pid-file) pid_file=$2; shift 2 ;;\n"
+        "    --config) cp $2 $bundle/seen; shift 2 ;;\n"
         "    --detach) [ -n \"$run\" ] || exit 9; shift ;;\n"
         "    esac\n"
         "  done\n"
@@ -250,6 +251,60 @@ static void a_successor_takes_over(void **state) {
         kill(pid, SIGKILL);
 }
 
+static void ignore_change(void *data, Unit *u) {
+        (void)data;
+        (void)u;
+}
+
+/* A service that asks for another runtime gets it for every verb, and a specification that it can
+ * read; what is not there is a reason of its own. */
+static void a_runtime_of_its_own(void **state) {
+        Fixture *f = *state;
+        _cleanup_free_ char *crun = path_join(f->dir, "crun");
+        _cleanup_free_ char *config = path_join(f->bundle, "seen");
+        _cleanup_free_ char *line = xasprintf("{\"ociRuntime\": \"%s\"}", crun);
+        static const char spec[] = "{\"ociVersion\":\"1.2.1\"}";
+        put(f->bundle, "runtime.json", line, 0644);
+        put(f->bundle, "program", "exec sleep 1000", 0644);
+
+        Unit *u = NULL;
+        EngineRuntime rt;
+        f->units.env = (UnitEnv){ .ns = "x", .log_dir = f->dir, .changed = ignore_change };
+        assert_int_equal(unit_new(&f->units.env, f->bundle, &u, NULL), 0);
+        assert_null(unit_runtime(u)); /* not there yet */
+        unit_free(u);
+        put(f->dir, "crun", script, 0755);
+        assert_int_equal(unit_new(&f->units.env, f->bundle, &u, NULL), 0);
+        f->units.v = &u;
+        f->units.n = 1;
+
+        EngineMake m = { .name = "bundle",
+                         .path = f->bundle,
+                         .spec = spec,
+                         .spec_len = sizeof spec - 1,
+                         .start = true };
+        put(f->dir, "runtime", "#!/bin/sh\nexit 9\n", 0755);
+        engine_make(engine_direct(f->d), &m, on_reply, f);
+        await(f);
+        assert_string_equal(f->text, "");
+        char seen[64] = "";
+        FILE *file = fopen(config, "r");
+        assert_non_null(file);
+        assert_non_null(fgets(seen, sizeof seen, file));
+        fclose(file);
+        assert_string_equal(seen, "{\"ociVersion\":\"1.0.2\"}");
+        assert_false(exists(f, "bundle.json"));
+
+        assert_true(engine_runtime(engine_direct(f->d), "x", "bundle", &rt));
+        _cleanup_free_ char *root = path_join(f->base, "state");
+        assert_string_equal(rt.program, crun);
+        assert_string_equal(rt.root, root);
+        assert_false(engine_runtime(engine_direct(f->d), "x", "other", &rt));
+        wipe(f, "bundle");
+        unit_free(u);
+        f->units = (Units){ 0 };
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -261,6 +316,7 @@ int main(void) {
                 TEST(a_cancelled_call_is_not_answered),
                 TEST(strangers_are_reaped),
                 TEST(a_successor_takes_over),
+                TEST(a_runtime_of_its_own),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

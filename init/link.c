@@ -197,7 +197,7 @@ static void on_version(void *data, const GrpcReply *r) {
         if (l->c.verbose)
                 log_init("containerd %s answers at %.2fs", version, log_uptime());
         if (!l->engine)
-                l->engine = engine_containerd_new(l->grpc);
+                l->engine = engine_containerd_new(l->grpc, l->units);
         l->units->env.engine = engine_containerd(l->engine);
         subscribe(l);
         take_inventory(l);

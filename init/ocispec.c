@@ -119,3 +119,21 @@ int ocispec_set_root(const char *text, size_t n, const char *root_path, Buf *ret
         buf_add(ret, path.end, (size_t)(all.end - path.end));
         return 0;
 }
+
+int ocispec_set_version(const char *text, size_t n, const char *version, Buf *ret, Err *e) {
+        const Span all = { text, text + n };
+        Span value;
+        int found = find_member(all, "ociVersion", &value);
+        if (found < 0)
+                return err_set(e, ERR_SPEC, 0, "not an object");
+        /* "1.2.1" against "1.0.2": the digit behind the first dot and the dot behind it */
+        bool other = found == 1 && value.end - value.p > 5 && memcmp(value.p, "\"1.", 3) == 0 &&
+                     memcmp(value.p + 1, version, 4) != 0;
+        if (!other)
+                value = (Span){ all.p, all.p };
+        buf_add(ret, all.p, (size_t)(value.p - all.p));
+        if (other)
+                add_quoted(ret, version);
+        buf_add(ret, value.end, (size_t)(all.end - value.end));
+        return 0;
+}

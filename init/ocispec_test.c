@@ -1,4 +1,4 @@
-/* ocispec_test.c - root.path is replaced and nothing else changes. */
+/* ocispec_test.c - root.path or ociVersion is replaced and nothing else changes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,11 +60,37 @@ static void test_refuses_what_is_no_specification(void **state) {
         }
 }
 
+static void test_version(void **state) {
+        (void)state;
+        static const struct {
+                const char *in, *want; /* want NULL: as it is */
+        } t[] = {
+                { "{\"ociVersion\": \"1.2.1\", \"n\": 18446744073709551615}",
+                  "{\"ociVersion\": \"1.0.2\", \"n\": 18446744073709551615}" },
+                { "{\"a\":{\"ociVersion\":\"1.2.1\"},\"ociVersion\":\"1.1.0-rc.1\"}",
+                  "{\"a\":{\"ociVersion\":\"1.2.1\"},\"ociVersion\":\"1.0.2\"}" },
+                { "{\"ociVersion\":\"1.0.0\"}", NULL },
+                { "{\"ociVersion\":\"2.0.0\"}", NULL },
+                { "{\"ociVersion\":\"1.\"}", NULL },
+                { "{\"ociVersion\":12345678}", NULL },
+                { "{}", NULL },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+                _cleanup_buf_ Buf b = { 0 };
+                assert_int_equal(ocispec_set_version(t[i].in, strlen(t[i].in), "1.0.2", &b, NULL),
+                                 0);
+                assert_string_equal(b.data, t[i].want ? t[i].want : t[i].in);
+        }
+        _cleanup_buf_ Buf b = { 0 };
+        assert_int_equal(ocispec_set_version("[]", 2, "1.0.2", &b, NULL), -1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_replaces_only_the_path),
                 cmocka_unit_test(test_quotes_the_path),
                 cmocka_unit_test(test_refuses_what_is_no_specification),
+                cmocka_unit_test(test_version),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

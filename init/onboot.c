@@ -28,7 +28,7 @@
 
 typedef struct Runner {
         const char *word;
-        const char *runtime; /* the OCI runtime */
+        const char *runtime; /* the OCI runtime of containers that do not ask for another */
         char *log_dir;
         bool debug, console, files;
         pid_t *cleaners; /* processes that delete ended containers beside the next one */
@@ -40,19 +40,19 @@ typedef struct Job {
         const char *name;
         Bundle *bundle;
         Streams *streams;
-        char *id, *pid_file, *cgroup;
+        char *id, *pid_file, *config_file, *runtime, *cgroup;
         uint64_t deadline; /* CLOCK_MONOTONIC ms, UINT64_MAX for none */
         bool expired;
 } Job;
 
 /* Runs the runtime with its output in the container's streams; returns the wait status. */
 static int run_runtime(Job *j, char *const *args) {
-        char *argv[16] = { (char *)j->r->runtime };
+        char *argv[16] = { j->runtime };
         size_t n = 1;
         if (j->r->debug) {
                 static char debug[] = "--debug";
                 argv[n++] = debug;
-                log_line("%s %s: %s %s", j->r->word, j->name, path_base(j->r->runtime), args[0]);
+                log_line("%s %s: %s %s", j->r->word, j->name, path_base(j->runtime), args[0]);
         }
         while (*args && n < ARRAY_LEN(argv) - 1)
                 argv[n++] = *args++;
@@ -69,18 +69,28 @@ static int run_runtime(Job *j, char *const *args) {
 
 /* `runc create`, or `runc run --detach` when nothing is to be done in between. */
 static int make_container(Job *j, bool start, Err *e) {
-        char verb[8], detach[] = "--detach", bundle[] = "--bundle", pid_file[] = "--pid-file";
+        char verb[8], detach[] = "--detach", bundle[] = "--bundle", pid_file[] = "--pid-file",
+                      config[] = "--config";
         char status[64];
+        bool adapted;
         char *path = (char *)bundle_path(j->bundle);
         snprintf(verb, sizeof(verb), "%s", start ? "run" : "create");
-        char *args[8] = { verb, bundle, path, pid_file, j->pid_file };
+        char *args[10] = { verb, bundle, path, pid_file, j->pid_file };
         size_t n = 5;
+        if (ociruntime_write_spec(j->runtime, path, NULL, 0, j->config_file, &adapted, e) < 0)
+                return -1;
+        if (adapted) {
+                args[n++] = config;
+                args[n++] = j->config_file;
+        }
         if (start)
                 args[n++] = detach;
         args[n] = j->id;
         int r = run_runtime(j, args);
+        if (adapted)
+                unlink(j->config_file); /* the runtime keeps a copy of its own */
         if (r != 0)
-                return err_set(e, ERR_IO, 0, "%s %s: %s", path_base(j->r->runtime), verb,
+                return err_set(e, ERR_IO, 0, "%s %s: %s", path_base(j->runtime), verb,
                                sys_describe_status(r, status, sizeof(status)));
         return 0;
 }
@@ -89,7 +99,7 @@ static int start_made(Job *j, Err *e) {
         char verb[] = "start", status[64];
         int r = run_runtime(j, (char *[]){ verb, j->id, NULL });
         if (r != 0)
-                return err_set(e, ERR_IO, 0, "%s start: %s", path_base(j->r->runtime),
+                return err_set(e, ERR_IO, 0, "%s start: %s", path_base(j->runtime),
                                sys_describe_status(r, status, sizeof(status)));
         return 0;
 }
@@ -109,23 +119,43 @@ static void exec_quietly(char *const *argv) {
                 sys_wait(pid);
 }
 
-/* True when processes are left in the cgroup of a container that shares a process namespace: a
- * daemon that it was meant to start.  Deleting the container would kill it. */
-static bool has_processes(const Job *j) {
-        enum { MAX_STATE = 4 << 20 };
-        if (procgroup_has_processes(j->cgroup))
-                return true;
-        /* cgroup v1 does not tell the cgroup of a process that has ended; runc knows it */
-        _cleanup_free_ char *path = xasprintf("/run/runc/%s/state.json", j->id);
-        _cleanup_free_ char *text = NULL;
-        if (sys_read_file(path, MAX_STATE, &text, NULL) < 0)
-                return false;
-        _cleanup_json_ json_t *state = json_loads(text, 0, NULL);
-        const char *controller;
+/* cgroup v1 does not tell the cgroup of a process that has ended; runc has written down one path
+ * for each hierarchy, crun one for all of them. */
+static bool has_processes_by_state(const json_t *state) {
+        const char *controller, *path = json_string_value(json_object_get(state, "cgroup-path"));
         json_t *dir;
         json_object_foreach(json_object_get(state, "cgroup_paths"), controller, dir) {
                 if (procgroup_has_processes(json_string_value(dir)))
                         return true;
+        }
+        char **names;
+        size_t n;
+        bool found = false;
+        if (str_is_empty(path) || sys_list("/sys/fs/cgroup", &names, &n, NULL) < 0)
+                return false;
+        for (size_t i = 0; i < n && !found; i++) {
+                _cleanup_free_ char *group = xasprintf("/sys/fs/cgroup/%s/%s", names[i], path);
+                found = procgroup_has_processes(group);
+        }
+        sys_free_names(names, n);
+        return found;
+}
+
+/* True when processes are left in the cgroup of a container that shares a process namespace: a
+ * daemon that it was meant to start.  Deleting the container would kill it. */
+static bool has_processes(const Job *j) {
+        enum { MAX_STATE = 4 << 20 };
+        static const char *const files[] = { "state.json", "status" };
+        if (procgroup_has_processes(j->cgroup))
+                return true;
+        for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+                _cleanup_free_ char *path =
+                        xasprintf("/run/%s/%s/%s", path_base(j->runtime), j->id, files[i]);
+                _cleanup_free_ char *text = NULL;
+                if (sys_read_file(path, MAX_STATE, &text, NULL) < 0)
+                        continue;
+                _cleanup_json_ json_t *state = json_loads(text, 0, NULL);
+                return has_processes_by_state(state);
         }
         return false;
 }
@@ -133,7 +163,7 @@ static bool has_processes(const Job *j) {
 /* Removes what the runtime keeps of a container: state, cgroup; then our mounts. */
 static void delete_container(const Job *j) {
         char delete[] = "delete", force[] = "--force";
-        exec_quietly((char *[]){ (char *)j->r->runtime, delete, force, j->id, NULL });
+        exec_quietly((char *[]){ j->runtime, delete, force, j->id, NULL });
         unlink(j->pid_file);
         bundle_cleanup(j->bundle);
 }
@@ -177,7 +207,7 @@ static int start_container(Job *j, pid_t *pid, Err *e) {
 
 /* A container of the same id is left only when a runner was killed. */
 static void delete_leftover(const Job *j) {
-        _cleanup_free_ char *state = xasprintf("/run/%s/%s", path_base(j->r->runtime), j->id);
+        _cleanup_free_ char *state = xasprintf("/run/%s/%s", path_base(j->runtime), j->id);
         if (access(state, F_OK) == 0)
                 delete_container(j);
 }
@@ -244,16 +274,24 @@ static int run_one(Runner *r, const char *dir, const char *name, FailPolicy *pol
         _cleanup_free_ char *path = path_join(dir, name);
         _cleanup_free_ char *id = xasprintf("%s.%s", r->word, name);
         _cleanup_free_ char *pid_file = xasprintf("/run/linuxkit/%s.pid", id);
+        _cleanup_free_ char *config_file = xasprintf("/run/linuxkit/%s.json", id);
+        _cleanup_free_ char *runtime = NULL;
         _cleanup_bundle_ Bundle *bundle = NULL;
         log_line("%s %s: from %s", r->word, name, path);
         if (bundle_open(path, &bundle, e) < 0 || sys_mkdir_p("/run/linuxkit", 0755, e) < 0)
                 return -1;
         *policy = bundle_fail(bundle);
+        if (ociruntime_named(bundle_oci_runtime(bundle), &runtime, e) < 0)
+                return -1;
+        if (!runtime)
+                runtime = xstrdup(r->runtime);
         Job j = { .r = r,
                   .name = name,
                   .bundle = bundle,
                   .id = id,
                   .pid_file = pid_file,
+                  .config_file = config_file,
+                  .runtime = runtime,
                   .deadline = UINT64_MAX };
         if (r->console)
                 j.streams = streams_open_console();

@@ -174,6 +174,7 @@ int runtime_parse(const char *text, Arena *arena, Runtime *ret, Err *e) {
         if (get_strings(root, "cgroups", arena, &rt.cgroups, &rt.n_cgroups, e) < 0 ||
             get_strings(root, "mkdir", arena, &rt.mkdir, &rt.n_mkdir, e) < 0 ||
             get_string(root, "namespace", arena, &rt.namespace, e) < 0 ||
+            get_string(root, "ociRuntime", arena, &rt.oci_runtime, e) < 0 ||
             parse_mounts(root, arena, &rt, e) < 0 || parse_interfaces(root, arena, &rt, e) < 0 ||
             parse_bind_ns(root, arena, &rt, e) < 0 || parse_restart(root, arena, &rt, e) < 0 ||
             parse_fail(root, arena, &rt, e) < 0 || parse_timeout(root, &rt, e) < 0)

@@ -36,7 +36,8 @@ typedef struct Runtime {
         const char *namespace;                   /* "" when not given */
         RestartPolicy restart;
         FailPolicy fail;
-        unsigned timeout; /* seconds, 0 when not given */
+        unsigned timeout;        /* seconds, 0 when not given */
+        const char *oci_runtime; /* "" when not given */
 } Runtime;
 
 /* Everything in *ret lives in the arena.  Errors are ERR_SPEC and name the key. */

@@ -23,7 +23,8 @@ static const char full[] =
         "\"interfaces\": [{\"name\": \"wg0\", \"add\": \"wireguard\", \"createInRoot\": true},"
         "{\"name\": \"v0\", \"peer\": \"v1\"}, {\"name\": \"eth1\"}],"
         "\"bindNS\": {\"cgroup\": \"\", \"net\": \"/run/netns/wg0\", \"uts\": null},"
-        "\"restart\": \"always\", \"fail\": \"reboot\", \"timeout\": 120, \"later\": {\"key\": 1} "
+        "\"restart\": \"always\", \"fail\": \"reboot\", \"timeout\": 120, "
+        "\"ociRuntime\": \"crun\", \"later\": {\"key\": 1} "
         "}";
 
 static void everything_is_read(void **state) {
@@ -50,6 +51,7 @@ static void everything_is_read(void **state) {
         assert_int_equal(rt.restart, RESTART_ALWAYS);
         assert_int_equal(rt.fail, FAIL_REBOOT);
         assert_int_equal(rt.timeout, 120);
+        assert_string_equal(rt.oci_runtime, "crun");
 }
 
 static void absent_null_and_empty_are_the_same(void **state) {
@@ -74,6 +76,7 @@ static void absent_null_and_empty_are_the_same(void **state) {
                 assert_int_equal(rt.restart, RESTART_UNSET);
                 assert_int_equal(rt.fail, FAIL_CONTINUE);
                 assert_int_equal(rt.timeout, 0);
+                assert_string_equal(rt.oci_runtime, "");
         }
 }
 
@@ -106,6 +109,7 @@ static void bad_input_is_an_error_with_a_place(void **state) {
                 { "{\"fail\": \"halt\"}", "\"fail\" is \"halt\"" },
                 { "{\"fail\": 1}", "not a string" },
                 { "{\"timeout\": \"30s\"}", "not a number of seconds" },
+                { "{\"ociRuntime\": 1}", "\"ociRuntime\" is not a string" },
                 { "{\"timeout\": -1}", "not a number of seconds" },
                 { "{\"timeout\": 1.5}", "not a number of seconds" },
                 { "{\"timeout\": 4294967296}", "not a number of seconds" },

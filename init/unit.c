@@ -9,6 +9,7 @@
 #include "init/bootlog.h"
 #include "init/clock.h"
 #include "init/log.h"
+#include "init/ociruntime.h"
 #include "init/policy.h"
 #include "init/unitinside.h"
 #include "init/unitprep.h"
@@ -25,7 +26,7 @@ const char *const unit_state_names[] = {
         [UNIT_LOST] = "lost",
 };
 
-/* The namespace and the policy are needed before the first start, to find what a former boot left.
+/* Namespace, policy and runtime are needed before the first start, to find what a former boot left.
  */
 static int read_settings(Unit *u, Err *e) {
         _cleanup_bundle_ Bundle *b = NULL;
@@ -37,7 +38,9 @@ static int read_settings(Unit *u, Err *e) {
         free(u->ns);
         u->ns = xstrdup(str_is_empty(ns) ? u->env->ns : ns);
         u->policy = policy_choose(bundle_restart(b), u->env->policy);
-        return 0;
+        free(u->runtime);
+        u->runtime = NULL;
+        return ociruntime_named(bundle_oci_runtime(b), &u->runtime, e);
 }
 
 int unit_new(UnitEnv *env, const char *path, Unit **ret, Err *e) {
@@ -79,6 +82,7 @@ void unit_free(Unit *u) {
         free(u->err_log);
         free(u->dump);
         free(u->error);
+        free(u->runtime);
         free(u);
 }
 
@@ -408,6 +412,10 @@ const char *unit_name(const Unit *u) {
 
 const char *unit_namespace(const Unit *u) {
         return u->ns;
+}
+
+const char *unit_runtime(const Unit *u) {
+        return u->runtime;
 }
 
 UnitState unit_state(const Unit *u) {

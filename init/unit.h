@@ -48,6 +48,8 @@ void unit_free(Unit *u);
 
 const char *unit_name(const Unit *u);
 const char *unit_namespace(const Unit *u);
+/* Path of the OCI runtime that it asks for, NULL when it is all the same. */
+const char *unit_runtime(const Unit *u);
 UnitState unit_state(const Unit *u);
 const char *unit_state_name(const Unit *u);
 pid_t unit_pid(const Unit *u);

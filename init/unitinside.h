@@ -5,7 +5,7 @@
 
 struct Unit {
         UnitEnv *env;
-        char *path, *ns, *out_log, *err_log, *dump, *error;
+        char *path, *ns, *out_log, *err_log, *dump, *error, *runtime;
         const char *name; /* last component of path */
         RestartPolicy policy;
         Bundle *bundle;

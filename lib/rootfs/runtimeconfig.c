@@ -74,5 +74,6 @@ void runtimeconfig_write(const Runtime *runtime, const Mount *rootfs, size_t n_r
         uint64_t seconds;
         if (runtime->timeout.text && spec_seconds(runtime->timeout.text, &seconds))
                 jsonout_uint(&j, "timeout", seconds);
+        jsonout_string_opt(&j, "ociRuntime", runtime->oci_runtime.text);
         jsonout_close(&j, '{');
 }

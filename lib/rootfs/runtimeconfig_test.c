@@ -101,7 +101,8 @@ static void test_everything(void **state) {
                 "    \"namespace\": \"ns\",\n"
                 "    \"restart\": \"always\",\n"
                 "    \"fail\": \"stop\",\n"
-                "    \"timeout\": 120\n"
+                "    \"timeout\": 120,\n"
+                "    \"ociRuntime\": \"crun\"\n"
                 "}";
         Str path = { .text = "/a<b" };
         IdMapping id = { .container_id = 1, .host_id = 2, .size = 3 };
@@ -116,6 +117,7 @@ static void test_everything(void **state) {
                 .restart.text = "always",
                 .fail.text = "stop",
                 .timeout.text = "2m",
+                .oci_runtime.text = "crun",
         };
         runtime.bind_ns[NS_NET].text = "/run/netns/x";
         _cleanup_buf_ Buf got = { 0 };

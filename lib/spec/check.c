@@ -31,6 +31,15 @@ void check_duration(SchemaWalk *w, const void *str, Pos pos) {
                 schema_problem(w, pos, "\"%.80s\" is no duration such as 30s, 5m or 1h", text);
 }
 
+void check_program(SchemaWalk *w, const void *str, Pos pos) {
+        const char *text = ((const Str *)str)->text;
+        bool name = *text && !strchr(text, '/') && !str_eq(text, ".") && !str_eq(text, "..");
+        if (*text != '/' && !name)
+                schema_problem(w, pos,
+                               "\"%.80s\" is neither the name of a program nor an absolute path",
+                               text);
+}
+
 static void image_fault(SchemaWalk *w, const char *text, Pos pos) {
         if (str_has_prefix(text, "@pkg:")) {
                 if (!text[5])

@@ -14,6 +14,7 @@ extern const char *const check_rlimit_names[];     /* 5.3, without RLIMIT_; NULL
 void check_name(SchemaWalk *w, const void *str, Pos pos);
 void check_volume_name(SchemaWalk *w, const void *str, Pos pos);
 void check_duration(SchemaWalk *w, const void *str, Pos pos);
+void check_program(SchemaWalk *w, const void *str, Pos pos);
 void check_image(SchemaWalk *w, const void *str, Pos pos);
 void check_optional_image(SchemaWalk *w, const void *str, Pos pos); /* "" means none */
 void check_label_name(SchemaWalk *w, const void *str, Pos pos);

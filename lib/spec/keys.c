@@ -259,6 +259,11 @@ static const Key runtime_keys[] = {
               "how long an onboot container may run before it is killed and has failed, such as "
               "30s, 5m or 1h; default: for ever (an addition to LinuxKit)"),
           CHECK(duration) },
+        { KEY("ociRuntime", KEY_STRING, Runtime, oci_runtime,
+              "OCI runtime of this container: a program in /usr/bin or a path of the root file "
+              "system; default: linuxkit.runtime= of the kernel command line, else runc, else crun "
+              "(an addition to LinuxKit)"),
+          CHECK(program) },
 };
 static const Schema runtime = { SCHEMA(Runtime, runtime_keys) };
 

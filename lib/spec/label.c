@@ -66,6 +66,8 @@ static void merge_runtime(const Runtime *file, const Runtime *label, Runtime *r)
                 r->fail = label->fail;
         if (!r->timeout.text)
                 r->timeout = label->timeout;
+        if (!r->oci_runtime.text)
+                r->oci_runtime = label->oci_runtime;
 }
 
 void spec_merge_settings(const Settings *file, const Settings *label, Arena *arena, Settings *ret) {

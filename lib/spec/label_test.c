@@ -88,7 +88,7 @@ static void scalars_and_runtime(void **state) {
                 "uid: 7, gid: 8, resources: {pids: {limit: 1}}, cgroupsPath: /c, "
                 "rootfsPropagation: shared, sysctl: {a: b}, runtime: {mkdir: [/l], cgroups: [g], "
                 "bindNS: {net: n, ipc: i}, namespace: ns, restart: always, fail: reboot, "
-                "timeout: 1h}}");
+                "timeout: 1h, ociRuntime: crun}}");
         const Settings *m = &c.merged;
         assert_string_equal(m->cwd.text, "/l");
         assert_string_equal(m->net.text, "new");
@@ -110,6 +110,7 @@ static void scalars_and_runtime(void **state) {
         assert_string_equal(m->runtime.restart.text, "always");
         assert_string_equal(m->runtime.fail.text, "reboot");
         assert_string_equal(m->runtime.timeout.text, "1h");
+        assert_string_equal(m->runtime.oci_runtime.text, "crun");
         case_done(&c);
 }
 

@@ -250,6 +250,7 @@ static void print_runtime(Out *o, const Runtime *r) {
         print_given_text(o, "restart", &r->restart);
         print_given_text(o, "fail", &r->fail);
         print_given_text(o, "timeout", &r->timeout);
+        print_given_text(o, "ociRuntime", &r->oci_runtime);
         out_map_end(o);
 }
 

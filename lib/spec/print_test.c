@@ -124,7 +124,8 @@ static void mounts_and_runtime(void **state) {
         (void)state;
         const char *settings =
                 "mounts: [{type: tmpfs, destination: /t}], devices: [{path: all, type: "
-                "b}], runtime: {restart: \"no\", fail: stop, timeout: 5m, namespace: ns, bindNS: "
+                "b}], runtime: {restart: \"no\", fail: stop, timeout: 5m, ociRuntime: /opt/youki, "
+                "namespace: ns, bindNS: "
                 "{net: \"\"}, "
                 "interfaces: [{name: e}], cgroups: []}";
         check_entry(settings, spec_print_yaml,
@@ -133,7 +134,7 @@ static void mounts_and_runtime(void **state) {
                     "  - path: all\n    type: b\n    major: 0\n    minor: 0\n  runtime:\n"
                     "    cgroups: []\n    interfaces:\n    - name: e\n      createInRoot: false\n"
                     "    bindNS:\n      net: \"\"\n    namespace: ns\n    restart: \"no\"\n"
-                    "    fail: stop\n    timeout: 5m\n");
+                    "    fail: stop\n    timeout: 5m\n    ociRuntime: /opt/youki\n");
         check_entry("mounts: [{type: tmpfs, destination: /t}], runtime: {}", spec_print_json,
                     "\",\n            \"mounts\": [\n                {\n"
                     "                    \"destination\": \"/t\",\n"

@@ -39,6 +39,10 @@ json_t *shape_duration(void) {
         return pattern("^[1-9][0-9]{0,5}[smh]$");
 }
 
+json_t *shape_program(void) {
+        return pattern("^(/|(?!\\.{1,2}$)[^/]+$)");
+}
+
 /* yaml.md 6.1: [HOST[:PORT]/]PATH[:TAG][@DIGEST], or a package of a checkout. A first part that
  * cannot be a host may have nothing behind it. */
 #define HOST   "([A-Za-z0-9._-]+|\\[[0-9A-Za-z:.]+\\])(:0*[1-9][0-9]{0,4})?"

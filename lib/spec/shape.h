@@ -10,6 +10,7 @@
 json_t *shape_name(void);
 json_t *shape_volume_name(void);
 json_t *shape_duration(void);
+json_t *shape_program(void);
 json_t *shape_image(void);
 json_t *shape_optional_image(void);
 json_t *shape_images(void);

@@ -123,9 +123,10 @@ typedef struct Runtime {
         Str bind_ns[NS_COUNT];
         bool bind_ns_set;
         Str namespace;
-        Str restart; /* of a service: "no", "on-failure", "always" */
-        Str fail;    /* of an onboot container: "continue", "stop", "reboot", "poweroff" */
-        Str timeout; /* of an onboot container: see spec_seconds() */
+        Str restart;     /* of a service: "no", "on-failure", "always" */
+        Str fail;        /* of an onboot container: "continue", "stop", "reboot", "poweroff" */
+        Str timeout;     /* of an onboot container: see spec_seconds() */
+        Str oci_runtime; /* a program's name or absolute path */
 } Runtime;
 
 /* "30s", "5m" or "1h": one to six digits without leading zeros, and a unit.  False for anything

@@ -101,6 +101,8 @@ static void valid_settings(void **state) {
                 "runtime: {restart: no}", /* a string in this dialect */
                 "runtime: {fail: poweroff, timeout: 999999h}",
                 "runtime: {fail: continue, timeout: 1s}",
+                "runtime: {ociRuntime: crun}",
+                "runtime: {ociRuntime: /opt/bin/youki}",
         };
         for (size_t i = 0; i < ARRAY_LEN(t); i++) {
                 _cleanup_free_ char *text = service(t[i]);
@@ -275,6 +277,12 @@ static void bad_settings(void **state) {
                   ".runtime.timeout: \"1000000s\" is no duration such as 30s, 5m or 1h" },
                 { "runtime: {timeout: 1m30s}",
                   ".runtime.timeout: \"1m30s\" is no duration such as 30s, 5m or 1h" },
+                { "runtime: {ociRuntime: bin/crun}",
+                  ".runtime.ociRuntime: \"bin/crun\" is neither the name of a program nor an "
+                  "absolute path" },
+                { "runtime: {ociRuntime: \"\"}",
+                  ".runtime.ociRuntime: \"\" is neither the name of a program nor an absolute "
+                  "path" },
                 { "runtime: {bindNS: {mount: x}}",
                   ".runtime.bindNS: unknown key \"mount\", did you mean \"mnt\"?" },
         };
