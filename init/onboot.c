@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "init/bootlog.h"
 #include "init/bundle.h"
@@ -225,6 +226,19 @@ static bool report_end(const Job *j, int status, double seconds) {
         return status == 0;
 }
 
+/* The wait status of the first process, which is a child of ours once the runtime has gone.  crun
+ * detaches by forking twice: the program that we called may have ended when the process that made
+ * the container has not, and a container can be quicker than both. */
+static int wait_for_end(Job *j, pid_t pid) {
+        enum { TRIES = 2000, PAUSE_US = 2500 };
+        int status = streams_wait(j->streams, pid, j->deadline, &j->expired);
+        for (int i = 0; status < 0 && i < TRIES && kill(pid, 0) == 0; i++) {
+                usleep(PAUSE_US);
+                status = sys_wait(pid);
+        }
+        return status;
+}
+
 /* -1: could not be run; else whether it has done its work. */
 static int run_job(Job *j, Err *e) {
         pid_t pid = 0;
@@ -234,7 +248,7 @@ static int run_job(Job *j, Err *e) {
                 j->deadline = clock_ms() + (uint64_t)bundle_timeout(j->bundle) * 1000;
         int r = start_container(j, &pid, e);
         if (r == 0) {
-                int status = streams_wait(j->streams, pid, j->deadline, &j->expired);
+                int status = wait_for_end(j, pid);
                 streams_finish(j->streams);
                 r = report_end(j, status, sys_now() - begin);
         } else {
