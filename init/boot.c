@@ -197,16 +197,17 @@ static void reach_services(void *ctx) {
         tell(g->fd, BOOT_OPEN_GATE);
 }
 
-/* Drivers that no onboot container waits for load beside it, behind it in priority. */
+/* Drivers that no onboot container waits for load beside it, behind it in priority.  Returns the
+ * process to wait for, or 0. */
 static pid_t start_late_drivers(BootShared *shared) {
-        pid_t pid = fork();
-        if (pid == 0) {
+        pid_t pid = shared->no_modules ? 0 : fork();
+        if (pid == 0 && !shared->no_modules) {
                 setpriority(PRIO_PROCESS, 0, 19);
                 devices_coldplug(MODULES_ALL, &shared->seen_event);
                 shared->coldplugging = false;
                 _exit(0);
         }
-        if (pid < 0)
+        if (pid <= 0)
                 shared->coldplugging = false;
         return pid;
 }
@@ -241,7 +242,11 @@ int boot_machine(int fd, BootShared *shared) {
         _cleanup_err_ Err e = ERR_INIT;
         shared->coldplugging = true;
         pid_t overlay = start_overlay();
-        unsigned loaded = devices_coldplug(MODULES_URGENT, &shared->seen_event);
+        /* With all drivers built in there is nothing to look for. */
+        shared->no_modules = !modules_exist();
+        unsigned loaded = 0;
+        if (!shared->no_modules)
+                loaded = devices_coldplug(MODULES_URGENT, &shared->seen_event);
         bootlog_note(BOOTLOG_DEVICES, NULL, NULL);
         log_init("devices ready at %.2fs, %u modules", log_uptime(), loaded);
         Gate g = { .fd = fd, .shared = shared, .late = start_late_drivers(shared) };

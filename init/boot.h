@@ -13,6 +13,7 @@ enum {
 /* The page that boot and device processes share with pid 1. */
 typedef struct BootShared {
         volatile uint64_t seen_event; /* last uevent that a finished coldplug pass covers */
+        volatile bool no_modules;     /* no device will ever want a driver of us */
         volatile bool coldplugging;   /* the boot process still looks for drivers itself */
         volatile bool have_services;  /* there is something for a supervisor to do */
 } BootShared;

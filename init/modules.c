@@ -355,6 +355,13 @@ static void configure_cmdline(Modules *m) {
         }
 }
 
+bool modules_exist(void) {
+        struct utsname u;
+        uname(&u);
+        _cleanup_free_ char *index = xasprintf("/lib/modules/%s/modules.alias", u.release);
+        return access(index, F_OK) == 0;
+}
+
 Modules *modules_open_system(void) {
         struct utsname u;
         uname(&u);

@@ -26,6 +26,10 @@ Modules *modules_open_system(void);
 
 void modules_free(Modules *m); /* m may be NULL */
 
+/* False when the image has no modules for the running kernel, so that nothing can ever be loaded.
+ * One look at the file system. */
+bool modules_exist(void);
+
 /* "blacklist NAME" and "options NAME TEXT" lines of a modprobe.d file; others are ignored.
  * Blacklisted modules are not loaded for an alias, only by name. */
 void modules_configure(Modules *m, const char *text);

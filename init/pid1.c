@@ -214,7 +214,7 @@ static void start_boot(Pid1 *p) {
 /* Late devices: one pass over sysfs at a time, and never beside the one that boot makes. */
 static void serve_devices(Pid1 *p) {
         bool busy = p->devices || (p->boot && p->shared->coldplugging);
-        if (busy || p->stage != STAGE_RUNNING ||
+        if (busy || p->shared->no_modules || p->stage != STAGE_RUNNING ||
             (!p->rescan && p->last_event <= p->shared->seen_event))
                 return;
         p->rescan = false;
