@@ -9,8 +9,8 @@
 
 #include "init/log.h"
 
-/* A service that restarts for ever writes its lines once, but a supervisor that does may not. */
-enum { FILE_MAX = 64 << 10, LINE_BYTES = 256 };
+/* A service that restarts for ever writes its lines once, but containerd may not: hence a limit. */
+enum { LINE_BYTES = 256 };
 
 static void append(double seconds, const char *event, const char *name, const char *detail) {
         char line[LINE_BYTES];
@@ -26,7 +26,7 @@ static void append(double seconds, const char *event, const char *name, const ch
         int fd = open(BOOTLOG_PATH, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd >= 0) {
                 /* Without room the line is missing from the report, and that is all. */
-                if (fstat(fd, &st) == 0 && st.st_size < FILE_MAX)
+                if (fstat(fd, &st) == 0 && st.st_size < BOOTREPORT_LOG_MAX - LINE_BYTES)
                         (void)!write(fd, line, (size_t)n);
                 close(fd);
         }

@@ -2,29 +2,33 @@
  * program appends to.
  *
  * A line is "SECONDS EVENT [NAME [DETAIL]]", SECONDS on CLOCK_BOOTTIME; lines of several processes
- * do not mix.  bootreport.h reads it. */
+ * do not mix.  The events and what is read out of them stand in bootreport.h; reporter.h hands the
+ * report out. */
 #pragma once
+
+#include "lib/platform/bootreport.h"
 
 #define BOOTLOG_PATH "/run/linuxkit/boot.log"
 
-/* The events, in the order in which they usually come. */
-#define BOOTLOG_INIT           "init"            /* process 1 has begun */
-#define BOOTLOG_ROOT           "root"            /* root and mounts are there */
-#define BOOTLOG_DEVICES        "devices"         /* drivers that onboot waits for */
-#define BOOTLOG_ONBOOT_BEGIN   "onboot-begin"    /* NAME: its turn has come */
-#define BOOTLOG_ONBOOT_RUN     "onboot-run"      /* NAME: handed to the runtime */
-#define BOOTLOG_ONBOOT_END     "onboot-end"      /* NAME ok, or NAME failed */
-#define BOOTLOG_GATE           "gate"            /* services may start */
-#define BOOTLOG_CONTAINERD     "containerd"      /* its process begins */
-#define BOOTLOG_CONTAINERD_UP  "containerd-up"   /* it answers */
-#define BOOTLOG_SERVICE_BEGIN  "service-begin"   /* NAME: first start */
-#define BOOTLOG_SERVICE_START  "service-started" /* NAME */
-#define BOOTLOG_SERVICE_READY  "service-ready"   /* NAME: its probe has succeeded */
-#define BOOTLOG_SERVICE_FAILED "service-failed"  /* NAME: the first start was none */
-#define BOOTLOG_DONE           "done"            /* the first start of every service is decided */
+#define BOOTLOG_INIT           BOOTREPORT_INIT
+#define BOOTLOG_ROOT           BOOTREPORT_ROOT
+#define BOOTLOG_DEVICES        BOOTREPORT_DEVICES
+#define BOOTLOG_ONBOOT_BEGIN   BOOTREPORT_ONBOOT_BEGIN
+#define BOOTLOG_ONBOOT_RUN     BOOTREPORT_ONBOOT_RUN
+#define BOOTLOG_ONBOOT_END     BOOTREPORT_ONBOOT_END
+#define BOOTLOG_GATE           BOOTREPORT_GATE
+#define BOOTLOG_CONTAINERD     BOOTREPORT_CONTAINERD
+#define BOOTLOG_CONTAINERD_UP  BOOTREPORT_CONTAINERD_UP
+#define BOOTLOG_SERVICE_BEGIN  BOOTREPORT_SERVICE_BEGIN
+#define BOOTLOG_SERVICE_START  BOOTREPORT_SERVICE_START
+#define BOOTLOG_SERVICE_READY  BOOTREPORT_SERVICE_READY
+#define BOOTLOG_SERVICE_FAILED BOOTREPORT_SERVICE_FAILED
+#define BOOTLOG_STOPPED        BOOTREPORT_STOPPED
+#define BOOTLOG_COMPLETE       BOOTREPORT_COMPLETE
+#define BOOTLOG_DONE           BOOTREPORT_DONE
 
-/* Appends an event of this moment; name and detail may be NULL.  After the boot is done and where
- * the file cannot be written it does nothing. */
+/* Appends an event of this moment; name and detail may be NULL.  Where the file cannot be written
+ * or is full (BOOTREPORT_LOG_MAX) it does nothing. */
 void bootlog_note(const char *event, const char *name, const char *detail);
 
 /* The same for a moment before there was a place to write to. */

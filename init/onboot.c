@@ -36,6 +36,12 @@ typedef struct Runner {
         size_t n_cleaners, cap_cleaners;
 } Runner;
 
+/* Containers of the shutdown are no part of the boot. */
+static void note(const Runner *r, const char *event, const char *name, const char *detail) {
+        if (str_eq(r->word, "onboot"))
+                bootlog_note(event, name, detail);
+}
+
 typedef struct Job {
         Runner *r;
         const char *name;
@@ -197,7 +203,7 @@ static int start_container(Job *j, pid_t *pid, Err *e) {
         if (bundle_prepare(j->bundle, e) < 0)
                 return -1;
         bool attach = bundle_needs_attach(j->bundle);
-        bootlog_note(BOOTLOG_ONBOOT_RUN, j->name, NULL);
+        note(j->r, BOOTLOG_ONBOOT_RUN, j->name, NULL);
         if (make_container(j, !attach, e) < 0 || read_pid(j, pid, e) < 0)
                 return -1;
         j->cgroup = procgroup_path(*pid);
@@ -338,9 +344,9 @@ static int run_all(Runner *r, const char *dir, char *const *names, size_t n) {
                 FailPolicy policy = FAIL_CONTINUE;
                 if (!is_directory(dir, names[i]))
                         continue;
-                bootlog_note(BOOTLOG_ONBOOT_BEGIN, names[i], NULL);
+                note(r, BOOTLOG_ONBOOT_BEGIN, names[i], NULL);
                 int ran = run_one(r, dir, names[i], &policy, &e);
-                bootlog_note(BOOTLOG_ONBOOT_END, names[i], ran > 0 ? "ok" : "failed");
+                note(r, BOOTLOG_ONBOOT_END, names[i], ran > 0 ? "ok" : "failed");
                 if (ran < 0) {
                         log_line("%s %s: %s", r->word, names[i], e.text);
                         result = 1;

@@ -28,6 +28,7 @@
 #include "init/log.h"
 #include "init/mounts.h"
 #include "init/power.h"
+#include "init/reporter.h"
 #include "init/shutdown.h"
 #include "init/sys.h"
 
@@ -58,6 +59,7 @@ typedef struct Pid1 {
         Power power;
         BootShared *shared;
         pid_t boot, supervisor, devices, worker; /* 0: not running; worker: of the current stage */
+        pid_t reporter;                          /* 0: not yet, -1: it has done its work */
 
         bool gate_open;
         int gate_fd; /* write end of the running supervisor's gate, -1 when there is none */
@@ -160,16 +162,30 @@ static void supervisor_ended(Pid1 *p, int status) {
         p->backoff = p->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : p->backoff * 2;
 }
 
+/* Who started the machine may have asked for a report of the boot. */
+static void start_reporter(Pid1 *p, bool now) {
+        if (!p->machine || p->reporter)
+                return;
+        p->reporter = sys_fork("report", -1);
+        if (p->reporter == 0) {
+                reporter_run(now);
+                _exit(0);
+        }
+}
+
 static void boot_ended(Pid1 *p, int status) {
         char text[64];
         p->boot = 0;
         if (p->stage != STAGE_RUNNING)
                 return;
+        bool stopped = WIFEXITED(status) && WEXITSTATUS(status) == BOOT_STOPPED;
+        bootlog_note(stopped ? BOOTLOG_STOPPED : BOOTLOG_COMPLETE, NULL, NULL);
+        start_reporter(p, false);
         if (status == 0) {
                 log_init("boot complete in %.2fs", log_uptime());
                 return;
         }
-        if (WIFEXITED(status) && WEXITSTATUS(status) == BOOT_STOPPED) {
+        if (stopped) {
                 log_init("boot stopped at %.2fs: services are not started", log_uptime());
                 return;
         }
@@ -324,6 +340,9 @@ static void begin_shutdown(Pid1 *p, Ending ending) {
         log_init("%s requested at %.2fs", ending_name(ending), log_uptime());
         if (p->boot)
                 kill(-p->boot, SIGKILL); /* its process group: hooks and the onboot runner */
+        if (p->reporter > 0)
+                kill(p->reporter, SIGTERM); /* the report as it is now */
+        start_reporter(p, true);
         enter_worker(p, STAGE_HOOKS, LIMIT_HOOKS, "shutdown", run_shutdown_hooks);
 }
 
@@ -344,6 +363,8 @@ static void child_ended(Pid1 *p, pid_t pid, int status) {
                 boot_ended(p, status);
         else if (pid == p->devices)
                 devices_ended(p, status);
+        else if (pid == p->reporter)
+                p->reporter = -1;
         else if (pid == p->supervisor) {
                 supervisor_ended(p, status);
                 if (p->stage == STAGE_SERVICES)

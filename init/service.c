@@ -11,6 +11,7 @@
 #include "init/containerd.h"
 #include "init/control.h"
 #include "init/log.h"
+#include "init/reporter.h"
 #include "init/supervise.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -18,10 +19,11 @@
 typedef struct Settings {
         SuperviseOptions o;
         const char *command, *name, *dump, *gate;
+        bool json;
 } Settings;
 
 /* Where an option may stand. */
-enum { GLOBAL = 1, SUPERVISOR = 2, CLIENT = 4, STARTER = 8 };
+enum { GLOBAL = 1, SUPERVISOR = 2, CLIENT = 4, STARTER = 8, REPORT = 16 };
 
 typedef struct Option {
         const char *name;
@@ -49,12 +51,14 @@ static const Option options[] = {
         { "log", SUPERVISOR | CLIENT, 0, offsetof(Settings, o.log_dir), "directory of the logs" },
         { "dump-spec", STARTER, 0, offsetof(Settings, dump),
           "write the container's specification to this file" },
+        { "json", REPORT, offsetof(Settings, json), 0, "print JSON" },
 };
 
 static int run_supervisor(const Settings *s);
 static int run_change(const Settings *s);
 static int run_list(const Settings *s);
 static int run_logs(const Settings *s);
+static int run_boot(const Settings *s);
 static int run_help(const Settings *s);
 
 static const struct {
@@ -73,6 +77,7 @@ static const struct {
           MAY_NAME, run_list },
         { "list", "", "show all services", CLIENT, NO_NAME, run_list },
         { "logs", "NAME", "print what a service wrote", CLIENT, NAME, run_logs },
+        { "boot", "", "show where the time of the boot went", REPORT, NO_NAME, run_boot },
         { "help", "", "show this text", CLIENT, NO_NAME, run_help },
 };
 
@@ -91,6 +96,10 @@ static int run_help(const Settings *s) {
         (void)s;
         print_usage(stdout);
         return 0;
+}
+
+static int run_boot(const Settings *s) {
+        return reporter_print(s->json);
 }
 
 static int fail(const char *text) {
