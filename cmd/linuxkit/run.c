@@ -1,6 +1,7 @@
 /* run.c - `linuxkit run`: starts a machine from a built image.  Without the name of a back end it
  * is QEMU; a misspelt back end is therefore taken for an image (cli.md 7). */
 #include "cmd/linuxkit/cmd.h"
+#include "lib/base/mem.h"
 #include "lib/platform/qemu.h"
 
 static const Flag group_flags[] = {
@@ -28,6 +29,8 @@ static const Flag qemu_flags[] = {
           NULL },
         { "arch", 0, FLAG_STRING, "ARCH", NULL,
           "architecture of the machine (default: this machine's)", machine_choices },
+        { "boot-report", 0, FLAG_BOOL, NULL, NULL,
+          "tell where the time of the boot went, once the machine has ended", NULL },
         { "device", 0, FLAG_LIST, "DEVICE", NULL, "QEMU device to add", NULL },
         { "fw", 0, FLAG_STRING, "FILE", NULL, "UEFI firmware to use with --uefi", NULL },
         { "fw-vars", 0, FLAG_STRING, "FILE", NULL,
@@ -75,6 +78,8 @@ static int run_options(const Context *c, QemuOptions *ret, Err *e) {
 static int start(const QemuOptions *o, Err *e) {
         int sig = 0;
         int r = qemu_run(o, &sig, e);
+        if (o->boot_report && o->boot_report->len)
+                fwrite(o->boot_report->data, 1, o->boot_report->len, stderr);
         /* the machine was stopped by a signal to us: now it is our turn */
         if (sig)
                 signals_die(sig);
@@ -83,11 +88,13 @@ static int start(const QemuOptions *o, Err *e) {
 
 static int run_qemu(Context *c, Err *e) {
         const Args *a = c->args;
+        _cleanup_buf_ Buf report = { 0 };
         QemuOptions o;
         if (run_options(c, &o, e) < 0)
                 return -1;
         o.accel = args_string(a, "accel");
         o.arch = args_string(a, "arch");
+        o.boot_report = args_bool(a, "boot-report") ? &report : NULL;
         o.devices = args_list(a, "device", NULL);
         o.erofs = args_bool(a, "erofs");
         o.firmware = args_string(a, "fw");

@@ -13,8 +13,8 @@
 enum {
         EVENTS_MAX = 1024,
         NAME_MAX_BYTES = 64,
-        BAR_COLUMNS = 40,
-        NAME_COLUMNS = 34,
+        BAR_COLUMNS = 32,
+        NAME_COLUMNS = 28,
 };
 
 /* A boot of more than a year is a damaged line. */
@@ -355,10 +355,9 @@ static void add_row(Buf *b, const Phase *ph, double end) {
                  ph->name ? ph->name : "");
         buf_addf(b, "%-*.*s %9.3f %9.3f %5.1f %%", NAME_COLUMNS, NAME_COLUMNS, label, ph->from,
                  took, end > 0 ? took / end * 100 : 0);
+        add_bar(b, ph, end);
         if (ph->note && !str_eq(ph->note, "ready"))
                 buf_addf(b, "  %s", ph->note);
-        else
-                add_bar(b, ph, end);
         buf_addc(b, '\n');
 }
 

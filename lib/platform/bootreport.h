@@ -58,5 +58,5 @@ void bootreport_set_host(BootReport *r, double seconds);
 /* One line with a newline at its end. */
 void bootreport_add_json(const BootReport *r, Buf *b);
 
-/* Lines of less than 100 columns, ASCII only. */
+/* Lines of less than 110 columns, ASCII only. */
 void bootreport_add_table(const BootReport *r, Buf *b);

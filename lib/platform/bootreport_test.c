@@ -88,13 +88,13 @@ static void table_is_for_people(void **state) {
         bootreport_add_table(r, &b);
         assert_string_equal(
                 b.data,
-                "boot                                from (s)  took (s)   share\n"
-                "kernel                                 0.000     0.500  25.0 %  ##########\n"
-                "init                                   0.500     0.500  25.0 %            "
-                "##########\n"
-                "onboot 000-a                           1.000     0.500  25.0 %  failed\n"
-                "none of these                                    0.500  25.0 %\n"
-                "done                                   2.000\n"
+                "boot                          from (s)  took (s)   share\n"
+                "kernel                           0.000     0.500  25.0 %  ########\n"
+                "init                             0.500     0.500  25.0 %          ########\n"
+                "onboot 000-a                     1.000     0.500  25.0 %                  ########"
+                "  failed\n"
+                "none of these                              0.500  25.0 %\n"
+                "done                             2.000\n"
                 "QEMU's start to this report: 4.000 s, of which 1.500 s before the clock of the "
                 "kernel\n");
         bootreport_free(r);

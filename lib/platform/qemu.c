@@ -15,6 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/base/proc.h"
 #include "lib/base/str.h"
+#include "lib/platform/bootwatch.h"
 #include "lib/platform/diskformat.h"
 #include "lib/platform/firmware.h"
 #include "lib/platform/foreground.h"
@@ -408,6 +409,27 @@ static void log_command(const char *const *argv) {
         log_debug("%s", line.data);
 }
 
+/* Runs the machine that r describes until it ends. */
+static int run_machine(Run *r, int *ret_signal, Err *e) {
+        const QemuOptions *o = r->o;
+        BootWatch *watch = NULL;
+        _cleanup_fd_ int fd = -1;
+        if (o->boot_report) {
+                _cleanup_free_ char *path = path_join(r->vm.state, "boot-report.json");
+                if (bootwatch_start(path, &watch, &fd, e) < 0)
+                        return -1;
+                r->vm.report_fd = fd;
+        }
+        const char *const *argv = qemu_args(r->arena, r->program, &r->vm);
+        log_command(argv);
+        if (watch)
+                bootwatch_begin(watch);
+        int result = foreground_run(argv, o->gui, ret_signal, e);
+        if (watch)
+                bootwatch_finish(watch, o->boot_report);
+        return result;
+}
+
 int qemu_run(const QemuOptions *o, int *ret_signal, Err *e) {
         _cleanup_arena_ Arena *arena = arena_new();
         Run r = {
@@ -428,7 +450,5 @@ int qemu_run(const QemuOptions *o, int *ret_signal, Err *e) {
         choose_accel(&r);
         if (prepare_state(&r, e) < 0)
                 return -1;
-        const char *const *argv = qemu_args(arena, r.program, &r.vm);
-        log_command(argv);
-        return foreground_run(argv, o->gui, ret_signal, e);
+        return run_machine(&r, ret_signal, e);
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/base/str.h"
 
 typedef struct QemuOptions { /* flags of `linuxkit run qemu` (cli.md 7, 8.1); NULL and 0: not given
                               */
@@ -20,6 +21,7 @@ typedef struct QemuOptions { /* flags of `linuxkit run qemu` (cli.md 7, 8.1); NU
         uint32_t cpus, mem;                                         /* MiB */
         const char *const *disks, *const *publish, *const *devices; /* NULL-terminated or NULL */
         bool iso, kernel, squashfs, erofs, uefi, usb, gui;
+        Buf *boot_report; /* gets what the machine tells about its boots; NULL: not asked for */
 } QemuOptions;
 
 /* Checks everything first, then makes the state directory and runs the machine until it ends.

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "lib/base/str.h"
+#include "lib/platform/bootreport.h"
 
 typedef struct Machine {
         const char *arch;        /* as uname -m */
@@ -14,8 +15,8 @@ typedef struct Machine {
         const char *cpu_accel;   /* -cpu on the guest's own kind of host; NULL: QEMU's default */
         const char *cpu_tcg;     /* there without acceleration */
         const char *cpu_foreign; /* on another kind of host */
-        const char *rng, *net;   /* devices */
-        const char *root;        /* the first disk */
+        const char *rng, *net, *serial; /* devices */
+        const char *root;               /* the first disk */
         /* Controller for disks and CDs; NULL: what the machine has.  q35 has AHCI, for which the
          * kernels of clouds have no driver; with SCSI the names in the machine, sda and sr0, stay
          * the same. */
@@ -26,14 +27,14 @@ typedef struct Machine {
  * capable emulated CPU stands in (cli.md 14 row 22).  riscv64: q35 does not exist there (row 21).
  */
 static const Machine machines[] = {
-        { "x86_64", "q35", "", NULL, NULL, NULL, "virtio-rng-pci", "virtio-net-pci", "/dev/sda",
-          "virtio-scsi-pci" },
+        { "x86_64", "q35", "", NULL, NULL, NULL, "virtio-rng-pci", "virtio-net-pci",
+          "virtio-serial-pci", "/dev/sda", "virtio-scsi-pci" },
         { "aarch64", "virt", ",gic_version=host", "host", "max", "cortex-a57", "virtio-rng-pci",
-          "virtio-net-pci", "/dev/vda", NULL },
+          "virtio-net-pci", "virtio-serial-pci", "/dev/vda", NULL },
         { "s390x", "s390-ccw-virtio", "", NULL, NULL, NULL, "virtio-rng-ccw", "virtio-net-ccw",
-          "/dev/vda", NULL },
-        { "riscv64", "virt", "", NULL, NULL, NULL, "virtio-rng-pci", "virtio-net-pci", "/dev/vda",
-          NULL },
+          "virtio-serial-ccw", "/dev/vda", NULL },
+        { "riscv64", "virt", "", NULL, NULL, NULL, "virtio-rng-pci", "virtio-net-pci",
+          "virtio-serial-pci", "/dev/vda", NULL },
 };
 
 static const Machine *machine_find(const Arch *arch) {
@@ -291,6 +292,14 @@ static void add_kernel(List *l, const QemuVm *vm) {
                 add2(l, "-append", vm->cmdline);
 }
 
+static void add_report(List *l, const QemuVm *vm, const Machine *m) {
+        if (!vm->report_fd)
+                return;
+        add2(l, "-device", m->serial);
+        add2(l, "-chardev", arena_printf(l->arena, "socket,id=report,fd=%d", vm->report_fd));
+        add2(l, "-device", "virtserialport,chardev=report,name=" BOOTREPORT_PORT);
+}
+
 const char *const *qemu_args(Arena *arena, const char *program, const QemuVm *vm) {
         const Machine *m = machine_find(vm->arch);
         List l = { .arena = arena };
@@ -317,6 +326,7 @@ const char *const *qemu_args(Arena *arena, const char *program, const QemuVm *vm
                 add(&l, "-usb");
         for (const char *const *d = vm->devices; d && *d; d++)
                 add2(&l, "-device", *d);
+        add_report(&l, vm, m);
         add(&l, NULL);
 
         const char **argv = arena_alloc(arena, l.n * sizeof(*argv));

@@ -34,6 +34,7 @@ typedef struct QemuVm {
         bool boots_disk;            /* the machine starts from the first of them */
         const char *const *devices; /* NULL-terminated or NULL */
         bool gui, usb;
+        int report_fd; /* where the machine's boot report goes; 0: nowhere */
 } QemuVm;
 
 /* argv[0] is program; NULL-terminated, all of it in the arena. */
