@@ -5,8 +5,8 @@
 #include "lib/base/err.h"
 #include "lib/base/io.h"
 
-/* Finds the gzip stream inside a kernel image. ERR_VERIFY for anything that is neither gzip nor a
- * bzImage with a gzip payload. */
+/* Finds the compressed kernel inside a kernel image: all of a gzip file, or the payload of a
+ * bzImage in any format its build offers but LZO. ERR_VERIFY for anything else. */
 int kernel_image_payload(const Content *image, Content *ret, Err *e);
 /* Streams the decompressed payload, at most limit bytes, into out, which is not finished. */
 int kernel_image_inflate(const Content *payload, uint64_t limit, Sink *out, Err *e);

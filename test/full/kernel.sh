@@ -18,8 +18,9 @@ built() {
 
 case_build() {
 	compiled
-	mkdir "$WORK/out"
+	mkdir "$WORK/out" "$WORK/elf"
 	"$LINUXKIT" -q build --arch amd64 --dir "$WORK/out" --name t --format kernel+initrd,raw-bios,raw-efi "$SPEC"
+	"$LINUXKIT" -q build --arch amd64 --dir "$WORK/elf" --name t --decompress-kernel "$SPEC"
 }
 
 # first DISK: the first partition, as mtools wants it.
@@ -84,6 +85,14 @@ case_boot_initrd() {
 	built
 	boots '(rootfs|none|tmpfs) ' -m 512 -kernel "$WORK/out/t-kernel" -initrd "$WORK/out/t-initrd.img" \
 		-append "$(cat "$WORK/out/t-cmdline")"
+}
+
+# Uncompressed, entered without firmware and setup code.
+case_boot_elf() {
+	built
+	[ "$(head -c 4 "$WORK/elf/t-kernel" | tail -c 3)" = ELF ] || fail "no ELF file"
+	boots '(rootfs|none|tmpfs) ' -M q35 -m 512 -kernel "$WORK/elf/t-kernel" -initrd "$WORK/elf/t-initrd.img" \
+		-append "$(cat "$WORK/elf/t-cmdline")"
 }
 
 run_cases
