@@ -100,6 +100,11 @@ case_every_promise_is_looked_at() {
 	sed '/^CONFIG_DEVMEM=/d' merged >open
 	echo CONFIG_DEVMEM=y >>open
 	fails_with 'hardening: DEVMEM=y, must be n: ' "$K/require" --fragment open amd64 linux
+	# a flavour that is excepted
+	sed '/^CONFIG_PROC_KCORE=/d' merged >open
+	echo CONFIG_PROC_KCORE=y >>open
+	fails_with 'hardening: PROC_KCORE=y, must be n: ' "$K/require" --fragment open amd64 linux
+	"$K/require" --fragment open amd64 linux-debug
 	# another architecture's and another flavour's lines do not count
 	"$K/merge" merged $(fragments arm64 linux)
 	"$K/require" --fragment merged arm64 linux
