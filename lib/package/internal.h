@@ -18,6 +18,7 @@ struct Package {
         const char *yml;  /* path of build.yml as shown in positions */
         Digest yml_digest;
         Str image, org, tag_template, gitrepo;
+        Str below; /* the folder of the package that this one stands for, else no text */
         StrList arches, extra_sources;
         const char **arch_list; /* NULL-terminated */
         const char *label;      /* org.mobyproject.config, NULL: no config */

@@ -210,6 +210,42 @@ static void what_is_not_executable_need_not_be_a_program(void **state) {
         assert_int_equal(build(false, NULL, NULL), 1);
 }
 
+static char *name_of(const char *folder) {
+        _cleanup_free_ char *dir = at(folder);
+        _cleanup_err_ Err e = ERR_INIT;
+        const PackageOptions o = { 0 };
+        Package *p = NULL;
+
+        if (package_open(dir, &o, &p, &e) < 0)
+                fail_msg("%s", e.text);
+
+        char *name = xstrdup(package_ref(p));
+
+        package_free(p);
+        return name;
+}
+
+/* Only the folder that is stood for counts: its name is the same, whatever lies beside it. */
+static void a_folder_may_stand_for_one_in_it(void **state) {
+        (void)state;
+        put_everything();
+        put_text("build.yml", "package: pkg\n");
+
+        _cleanup_free_ char *inner = name_of("pkg"), *outer = name_of("");
+
+        put_text("beside", "it\n");
+
+        _cleanup_free_ char *later = name_of("");
+
+        put_text("pkg/one.txt", "changed\n");
+
+        _cleanup_free_ char *changed = name_of("");
+
+        assert_string_equal(inner, outer);
+        assert_string_equal(outer, later);
+        assert_string_not_equal(later, changed);
+}
+
 static void faults_name_their_place(void **state) {
         static const struct {
                 const char *yml, *message, *hint;
@@ -237,12 +273,19 @@ static void faults_name_their_place(void **state) {
                 { "image: x\nconfig: {capabilities: [bogus]}\nnative: {}\n",
                   "build.yml:2:25: ", NULL },
                 { "", "build.yml:1:1: ", NULL },
+                { "package: sub\nimage: x\n", "build.yml:1:1: beside \"package\"", NULL },
+                { "package: ../pkg\n", "build.yml:1:10: \"../pkg\" is no folder in", NULL },
+                { "package: /tmp\n", "build.yml:1:10: ", NULL },
+                { "package: \"\"\n", "build.yml:1:10: ", NULL },
+                { "package: nope\n", "pkg/nope", NULL },
+                { "package: again\n", "build.yml:1:10: a package cannot stand for another", NULL },
         };
 
         (void)state;
         put_everything();
         put_program("programs/amd64/arm", EM_AARCH64);
         put_text("programs/amd64/data", "no program\n");
+        put_text("pkg/again/build.yml", "package: sub\n");
         for (size_t i = 0; i < ARRAY_LEN(t); i++) {
                 _cleanup_err_ Err e = ERR_INIT;
 
@@ -264,6 +307,7 @@ int main(void) {
                 TEST(the_same_inputs_give_the_same_image),
                 TEST(every_change_builds_again),
                 TEST(what_is_not_executable_need_not_be_a_program),
+                TEST(a_folder_may_stand_for_one_in_it),
                 TEST(faults_name_their_place),
         };
 

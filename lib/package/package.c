@@ -23,7 +23,7 @@ typedef struct Unused {
 } Unused;
 
 typedef struct BuildYml {
-        Str image, org, tag, gitrepo;
+        Str image, org, tag, gitrepo, package;
         StrList arches, extra_sources;
         const Node *config, *native;
         Unused unused;
@@ -66,10 +66,17 @@ static void read_yml(Problems *p, const Node *root, BuildYml *y) {
                 { "config", key_node, offsetof(BuildYml, config) },
                 { "depends", read_depends, offsetof(BuildYml, unused) },
                 { "native", key_node, offsetof(BuildYml, native) },
+                { "package", key_str, offsetof(BuildYml, package) },
         };
+        const char *below;
 
         keys_read(p, root, "build.yml", keys, ARRAY_LEN(keys), y);
-        if (root->kind == NODE_MAPPING && str_is_empty(y->image.text))
+        below = y->package.text;
+        if (below && root->n > 1)
+                problem_add(p, root->pos, "beside \"package\" there can be no other key");
+        else if (below && (!*below || *below == '.' || strchr(below, '/')))
+                problem_add(p, y->package.pos, "\"%s\" is no folder in this one", below);
+        else if (root->kind == NODE_MAPPING && !below && str_is_empty(y->image.text))
                 problem_add(p, root->pos, "the key \"image\" is required");
 }
 
@@ -128,6 +135,7 @@ static int read_file(Package *p, Err *e) {
         p->org = y.org;
         p->tag_template = y.tag;
         p->gitrepo = y.gitrepo;
+        p->below = y.package;
         p->arches = y.arches;
         p->extra_sources = y.extra_sources;
         set_arches(p, &y.arches);
@@ -218,7 +226,7 @@ static int work_out_name(Package *p, const PackageOptions *o, Err *e) {
         return 0;
 }
 
-int package_open(const char *dir, const PackageOptions *o, Package **ret, Err *e) {
+static int read_folder(const char *dir, const PackageOptions *o, Package **ret, Err *e) {
         _cleanup_free_ char *real = realpath(dir, NULL), *yml = NULL, *lock = NULL;
         Package *p;
 
@@ -233,7 +241,47 @@ int package_open(const char *dir, const PackageOptions *o, Package **ret, Err *e
         p->real = arena_strdup(p->arena, real);
         p->yml = arena_strdup(p->arena, yml);
         p->lock_path = arena_strdup(p->arena, lock);
-        if (read_file(p, e) < 0 || work_out_name(p, o, e) < 0) {
+        if (read_file(p, e) < 0) {
+                package_free(p);
+                return -1;
+        }
+        *ret = p;
+        return 0;
+}
+
+/* The package that the folder is, or the one below that it stands for. */
+static int find_package(const char *dir, const PackageOptions *o, Package **ret, Err *e) {
+        Package *outer, *p = NULL;
+        int r;
+
+        if (read_folder(dir, o, &outer, e) < 0)
+                return -1;
+        if (!outer->below.text) {
+                *ret = outer;
+                return 0;
+        }
+        _cleanup_free_ char *below = path_join(dir, outer->below.text);
+
+        r = read_folder(below, o, &p, e);
+        if (r == 0 && p->below.text)
+                r = spec_err(e, p->below.pos,
+                             "a package cannot stand for another one that does so");
+        if (r < 0) {
+                package_free(p);
+                err_wrap(e, "%s", outer->yml);
+        } else {
+                *ret = p;
+        }
+        package_free(outer);
+        return r;
+}
+
+int package_open(const char *dir, const PackageOptions *o, Package **ret, Err *e) {
+        Package *p;
+
+        if (find_package(dir, o, &p, e) < 0)
+                return -1;
+        if (work_out_name(p, o, e) < 0) {
                 package_free(p);
                 return -1;
         }

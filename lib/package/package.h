@@ -26,7 +26,8 @@ typedef struct PackageOptions { /* flags of the pkg commands (pkg.md 5.1); zero-
 
 typedef struct Package Package;
 
-/* Reads and checks DIR/build.yml; unknown keys are errors with line and column. */
+/* Reads and checks DIR/build.yml; unknown keys are errors with line and column. With "package: SUB"
+ * as its only key, DIR/SUB is opened. */
 int package_open(const char *dir, const PackageOptions *o, Package **ret, Err *e);
 void package_free(Package *p);
 /* "docker.io/linuxkit/runc:TAG" (pkg.md 2); borrowed. */
