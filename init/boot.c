@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/rtc.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -180,6 +182,18 @@ static void tell(int fd, char byte) {
                 log_init("tell pid 1: %s", strerror(errno));
 }
 
+/* A container may look for its disk by label.  A disk that hangs must not hold the boot. */
+static void await_links(BootShared *shared) {
+        enum { PATIENCE = 2 };
+        struct timespec left = { .tv_sec = PATIENCE };
+        while (!__atomic_load_n(&shared->links_made, __ATOMIC_ACQUIRE))
+                if (syscall(SYS_futex, &shared->links_made, FUTEX_WAIT, 0, &left, NULL, 0) < 0 &&
+                    errno == ETIMEDOUT) {
+                        log_init("/dev/disk: a disk does not answer");
+                        return;
+                }
+}
+
 typedef struct Gate {
         int fd;
         BootShared *shared;
@@ -247,6 +261,7 @@ int boot_machine(int fd, BootShared *shared) {
         unsigned loaded = 0;
         if (!shared->no_modules)
                 loaded = devices_coldplug(MODULES_URGENT, &shared->seen_event);
+        tell(fd, BOOT_LINK_DEVICES);
         bootlog_note(BOOTLOG_DEVICES, NULL, NULL);
         log_init("devices ready at %.2fs, %u modules", log_uptime(), loaded);
         Gate g = { .fd = fd, .shared = shared, .late = start_late_drivers(shared) };
@@ -258,6 +273,7 @@ int boot_machine(int fd, BootShared *shared) {
         print_banner();
         if (overlay > 0)
                 sys_wait(overlay);
+        await_links(shared);
         return run_hooks(&g);
 }
 

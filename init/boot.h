@@ -7,6 +7,7 @@
 /* What the boot process tells pid 1, one byte each. */
 enum {
         BOOT_START_CONTAINERD = 'S', /* mounts and devices are there, a second processor is idle */
+        BOOT_LINK_DEVICES = 'L',     /* the drivers of disks are there: set links_made soon */
         BOOT_OPEN_GATE = 'G',        /* the hook order has reached the services: start them */
 };
 
@@ -16,6 +17,7 @@ typedef struct BootShared {
         volatile bool no_modules;     /* no device will ever want a driver of us */
         volatile bool coldplugging;   /* the boot process still looks for drivers itself */
         volatile bool have_services;  /* there is something for a supervisor to do */
+        uint32_t links_made; /* a futex: 1 after the pass that BOOT_LINK_DEVICES asks for */
 } BootShared;
 
 /* RLIMIT_NOFILE and RLIMIT_NPROC for everything started later (boot.md 5.6). */

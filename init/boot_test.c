@@ -69,8 +69,11 @@ static void only_new_devices_with_an_alias_count(void **state) {
                 { "ACTION=add", 10, 0 },                        /* no NUL at the end */
                 { "ACTION=add\0MODALIAS=x\0SEQNUM=99", 31, 0 }, /* the number has none */
         };
-        for (size_t i = 0; i < ARRAY_LEN(t); i++)
-                assert_int_equal(devices_parse_uevent(t[i].msg, t[i].len), t[i].want);
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+                DeviceNews news = { 0 };
+                devices_parse_uevent(t[i].msg, t[i].len, &news);
+                assert_int_equal(news.driver, t[i].want);
+        }
 }
 
 static void new_input_nodes_are_told_apart(void **state) {
@@ -86,8 +89,31 @@ static void new_input_nodes_are_told_apart(void **state) {
                 { "add@/x\0ACTION=add\0DEVNAME=input/event3", 38, false }, /* no NUL */
                 { "", 0, false },
         };
-        for (size_t i = 0; i < ARRAY_LEN(t); i++)
-                assert_int_equal(devices_is_new_input(t[i].msg, t[i].len), t[i].want);
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+                DeviceNews news = { 0 };
+                devices_parse_uevent(t[i].msg, t[i].len, &news);
+                assert_int_equal(news.input, t[i].want);
+        }
+}
+
+static void disks_and_ports_want_links(void **state) {
+        (void)state;
+        static const struct {
+                const char *msg;
+                size_t len;
+                bool want;
+        } t[] = {
+                { EVENT("add@/x\0ACTION=add\0SUBSYSTEM=block"), true },
+                { EVENT("change@/x\0ACTION=change\0SUBSYSTEM=virtio-ports"), true },
+                { EVENT("remove@/x\0ACTION=remove\0SUBSYSTEM=block\0DEVNAME=sda"), true },
+                { EVENT("add@/x\0ACTION=add\0SUBSYSTEM=blocks"), false },
+                { "ACTION=add\0SUBSYSTEM=block", 26, false }, /* no NUL at the end */
+        };
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+                DeviceNews news = { 0 };
+                devices_parse_uevent(t[i].msg, t[i].len, &news);
+                assert_int_equal(news.links, t[i].want);
+        }
 }
 
 static void power_devices_are_only_those_with_the_key(void **state) {
@@ -145,6 +171,7 @@ int main(void) {
                 cmocka_unit_test(hook_names_choose_in_fixed_order),
                 cmocka_unit_test(only_new_devices_with_an_alias_count),
                 cmocka_unit_test(new_input_nodes_are_told_apart),
+                cmocka_unit_test(disks_and_ports_want_links),
                 cmocka_unit_test(power_devices_are_only_those_with_the_key),
                 cmocka_unit_test(a_pressed_power_key),
                 cmocka_unit_test(mount_points_are_unescaped),

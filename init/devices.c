@@ -33,40 +33,29 @@ int devices_open_uevents(void) {
         return fd;
 }
 
-uint64_t devices_parse_uevent(const char *msg, size_t len) {
-        bool add = false, modalias = false;
+void devices_parse_uevent(const char *msg, size_t len, DeviceNews *news) {
+        bool add = false, modalias = false, input = false, links = false;
         uint64_t seq = 0;
         for (size_t i = 0; i < len;) {
                 size_t n = strnlen(msg + i, len - i);
                 if (i + n == len)
-                        break; /* not terminated: not from the kernel */
+                        break;
                 const char *s = msg + i;
-                if (str_eq(s, "ACTION=add"))
-                        add = true;
-                else if (str_has_prefix(s, "MODALIAS="))
-                        modalias = true;
-                else if (str_has_prefix(s, "SEQNUM="))
+                add |= str_eq(s, "ACTION=add");
+                modalias |= str_has_prefix(s, "MODALIAS=");
+                input |= str_has_prefix(s, "DEVNAME=input/event");
+                links |= str_eq(s, "SUBSYSTEM=block") || str_eq(s, "SUBSYSTEM=virtio-ports");
+                if (str_has_prefix(s, "SEQNUM="))
                         str_to_u64(s + 7, &seq);
                 i += n + 1;
         }
-        return add && modalias ? seq : 0;
+        if (add && modalias && seq > news->driver)
+                news->driver = seq;
+        news->input |= add && input;
+        news->links |= links;
 }
 
-bool devices_is_new_input(const char *msg, size_t len) {
-        bool add = false, node = false;
-        for (size_t i = 0; i < len;) {
-                size_t n = strnlen(msg + i, len - i);
-                if (i + n == len)
-                        break;
-                add |= str_eq(msg + i, "ACTION=add");
-                node |= str_has_prefix(msg + i, "DEVNAME=input/event");
-                i += n + 1;
-        }
-        return add && node;
-}
-
-uint64_t devices_drain_uevents(int fd, bool *new_input) {
-        uint64_t last = 0;
+void devices_drain_uevents(int fd, DeviceNews *news) {
         for (;;) {
                 char msg[8192]; /* UEVENT_BUFFER_SIZE is 2048 */
                 struct sockaddr_nl from = { 0 };
@@ -75,19 +64,13 @@ uint64_t devices_drain_uevents(int fd, bool *new_input) {
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0 && errno == ENOBUFS) {
-                        last = UINT64_MAX;
-                        *new_input = true;
+                        *news = (DeviceNews){ .driver = UINT64_MAX, .input = true, .links = true };
                         continue;
                 }
                 if (n < 0)
-                        return last;
-                if (from.nl_pid != 0)
-                        continue; /* only the kernel is believed */
-                uint64_t seq = devices_parse_uevent(msg, (size_t)n);
-                if (seq > last)
-                        last = seq;
-                if (devices_is_new_input(msg, (size_t)n))
-                        *new_input = true;
+                        return;
+                if (from.nl_pid == 0) /* only the kernel is believed */
+                        devices_parse_uevent(msg, (size_t)n, news);
         }
 }
 

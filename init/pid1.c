@@ -22,9 +22,9 @@
 
 #include "init/boot.h"
 #include "init/bootlog.h"
-#include "init/devices.h"
 #include "init/ending.h"
 #include "init/hooks.h"
+#include "init/hotplug.h"
 #include "init/log.h"
 #include "init/mounts.h"
 #include "init/power.h"
@@ -55,11 +55,12 @@ typedef enum Stage {
 
 typedef struct Pid1 {
         bool machine;
-        int signals, uevents, boot_fd;
+        int signals, boot_fd;
+        Hotplug hotplug;
         Power power;
         BootShared *shared;
-        pid_t boot, supervisor, devices, worker; /* 0: not running; worker: of the current stage */
-        pid_t reporter;                          /* 0: not yet, -1: it has done its work */
+        pid_t boot, supervisor, worker; /* 0: not running; worker: of the current stage */
+        pid_t reporter;                 /* 0: not yet, -1: it has done its work */
 
         bool gate_open;
         int gate_fd; /* write end of the running supervisor's gate, -1 when there is none */
@@ -67,9 +68,6 @@ typedef struct Pid1 {
         unsigned backoff;
         bool restart_at_once;
         dev_t state_dev; /* file system of /var/lib when containerd was started early */
-
-        uint64_t last_event, pass_event; /* pass_event: the last one when the pass began */
-        bool rescan;
 
         Stage stage;
         double deadline; /* of the stage, 0: none */
@@ -207,6 +205,8 @@ static void read_boot_messages(Pid1 *p) {
         for (ssize_t i = 0; i < n; i++) {
                 if (bytes[i] == BOOT_START_CONTAINERD)
                         start_supervisor(p);
+                else if (bytes[i] == BOOT_LINK_DEVICES)
+                        hotplug_ask_for_links(&p->hotplug);
                 else if (bytes[i] == BOOT_OPEN_GATE)
                         open_gate(p);
         }
@@ -225,45 +225,6 @@ static void start_boot(Pid1 *p) {
                 ending_panic("no memory for the boot process");
         close(pipe_fds[1]);
         p->boot_fd = pipe_fds[0];
-}
-
-/* Late devices: one pass over sysfs at a time, and never beside the one that boot makes. */
-static void serve_devices(Pid1 *p) {
-        bool busy = p->devices || (p->boot && p->shared->coldplugging);
-        if (busy || p->shared->no_modules || p->stage != STAGE_RUNNING ||
-            (!p->rescan && p->last_event <= p->shared->seen_event))
-                return;
-        p->rescan = false;
-        p->pass_event = p->last_event;
-        p->devices = sys_fork("devices", -1);
-        if (p->devices == 0) {
-                devices_coldplug(MODULES_ALL, &p->shared->seen_event);
-                _exit(0);
-        }
-        if (p->devices < 0)
-                p->devices = 0;
-}
-
-/* What a pass could not serve waits for the next event; trying again at once would never end. */
-static void devices_ended(Pid1 *p, int status) {
-        char text[64];
-        p->devices = 0;
-        if (status == 0)
-                return;
-        log_init("pass over new devices: %s", sys_describe_status(status, text, sizeof(text)));
-        if (p->shared->seen_event < p->pass_event)
-                p->shared->seen_event = p->pass_event;
-}
-
-static void read_uevents(Pid1 *p) {
-        bool new_input = false;
-        uint64_t seq = devices_drain_uevents(p->uevents, &new_input);
-        if (new_input)
-                power_scan(&p->power, "/dev/input");
-        if (seq == UINT64_MAX)
-                p->rescan = true;
-        else if (seq > p->last_event)
-                p->last_event = seq;
 }
 
 static void enter(Pid1 *p, Stage stage, int limit) {
@@ -361,8 +322,8 @@ static void on_deadline(Pid1 *p) {
 static void child_ended(Pid1 *p, pid_t pid, int status) {
         if (pid == p->boot)
                 boot_ended(p, status);
-        else if (pid == p->devices)
-                devices_ended(p, status);
+        else if (hotplug_ended(&p->hotplug, pid, status))
+                return;
         else if (pid == p->reporter)
                 p->reporter = -1;
         else if (pid == p->supervisor) {
@@ -428,6 +389,9 @@ static int time_left(const Pid1 *p) {
         double due = p->deadline;
         if (p->supervisor_due && (!due || p->supervisor_due < due))
                 due = p->supervisor_due;
+        double devices = p->stage == STAGE_RUNNING ? hotplug_due(&p->hotplug) : 0;
+        if (devices && (!due || devices < due))
+                due = devices;
         if (!due)
                 return -1;
         double left = (due - sys_now()) * 1000 + 1;
@@ -436,11 +400,12 @@ static int time_left(const Pid1 *p) {
 
 static void loop(Pid1 *p) {
         for (;;) {
-                enum { POWER = 3 };
+                enum { POWER = 4 };
                 struct pollfd fds[POWER + POWER_DEVICES] = {
                         { .fd = p->signals, .events = POLLIN },
                         { .fd = p->boot_fd, .events = POLLIN },
-                        { .fd = p->uevents, .events = POLLIN },
+                        { .fd = p->hotplug.uevents, .events = POLLIN },
+                        { .fd = p->hotplug.disks, .events = POLLIN },
                 };
                 for (int i = 0; i < POWER_DEVICES; i++)
                         fds[POWER + i] = (struct pollfd){ .fd = p->power.fds[i], .events = POLLIN };
@@ -451,8 +416,10 @@ static void loop(Pid1 *p) {
                         read_signals(p);
                 if (n > 0 && fds[1].revents)
                         read_boot_messages(p);
-                if (n > 0 && fds[2].revents)
-                        read_uevents(p);
+                if (n > 0 && fds[2].revents && hotplug_read_uevents(&p->hotplug))
+                        power_scan(&p->power, "/dev/input");
+                if (n > 0 && fds[3].revents)
+                        hotplug_read_disks(&p->hotplug);
                 for (int i = 0; n > 0 && i < POWER_DEVICES; i++)
                         if (fds[POWER + i].revents && power_read(&p->power, i))
                                 begin_shutdown(p, ENDING_POWEROFF);
@@ -461,8 +428,8 @@ static void loop(Pid1 *p) {
                         on_deadline(p);
                 if (p->supervisor_due && sys_now() >= p->supervisor_due)
                         start_supervisor(p);
-                if (p->uevents >= 0)
-                        serve_devices(p);
+                if (p->machine && p->stage == STAGE_RUNNING)
+                        hotplug_serve(&p->hotplug, p->boot > 0);
         }
 }
 
@@ -477,7 +444,7 @@ void pid1_run(bool machine) {
         static Pid1 p;
         p = (Pid1){ .machine = machine,
                     .signals = open_signals(),
-                    .uevents = -1,
+                    .hotplug = HOTPLUG_INIT,
                     .boot_fd = -1,
                     .gate_fd = -1 };
         power_init(&p.power);
@@ -494,7 +461,7 @@ void pid1_run(bool machine) {
                 bootlog_note_at(begin, BOOTLOG_INIT);
                 bootlog_note(BOOTLOG_ROOT, NULL, NULL);
                 mounts_open_console();
-                p.uevents = devices_open_uevents();
+                hotplug_open(&p.hotplug);
                 power_scan(&p.power, "/dev/input"); /* drivers that are built in */
                 log_stage("mounts ready");
         } else {
@@ -504,6 +471,7 @@ void pid1_run(bool machine) {
                         -1, 0);
         if (p.signals < 0 || p.shared == MAP_FAILED)
                 ending_panic("no memory to start with");
+        p.hotplug.shared = p.shared;
         boot_limits();
         boot_environment();
         start_boot(&p);

@@ -509,6 +509,70 @@ static void state_keeps_identity(void **state) {
         assert_int_equal(e.kind, ERR_VERIFY);
 }
 
+/* Everything but the number of the descriptor, which a program inherits. */
+static void boot_report_is_taken_down(void **state) {
+        (void)state;
+        need_x86_64();
+        static const char script[] =
+                "#!/bin/sh\n"
+                "for a; do case $a in socket,id=report,fd=*) fd=${a##*=} ;; esac; done\n"
+                "printf '%s\\n' \"$@\" | sed 's/fd=.*/fd=N/' >args\n"
+                "[ -e silent ] || eval \"cat report >&$fd\"\n";
+        static const char report[] =
+                "{\"events\": [{\"at\": 1, \"event\": \"init\"}, {\"at\": 2, \"event\": \"done\"}],"
+                " \"made\": 2}\n";
+        put("bin/qemu-report", script, 0755);
+        put("report", report, 0644);
+        _cleanup_err_ Err e = ERR_INIT;
+        _cleanup_buf_ Buf text = { 0 };
+        _cleanup_free_ char *args = NULL, *json = NULL;
+        int sig;
+        QemuOptions o = options("k");
+        o.qemu = "bin/qemu-report";
+        o.boot_report = &text;
+        assert_int_equal(qemu_run(&o, &sig, &e), 0);
+        assert_int_equal(file_read("args", 65536, &args, NULL, &e), 0);
+        assert_non_null(strstr(args,
+                               "-device\nvirtio-serial-pci\n-chardev\nsocket,id=report,fd=N\n"
+                               "-device\nvirtserialport,chardev=report,name=linuxkit.boot\n"));
+        assert_non_null(strstr(text.data, "\nkernel "));
+        assert_non_null(strstr(text.data, "QEMU's start to this report: "));
+        assert_int_equal(file_read("k-state/boot-report.json", 65536, &json, NULL, &e), 0);
+        assert_non_null(strstr(json, "\"host\":"));
+
+        put("silent", "", 0644);
+        buf_clear(&text);
+        assert_int_equal(qemu_run(&o, &sig, &e), 0);
+        assert_string_equal(text.data, "boot report: the machine sent none\n");
+        assert_false(file_exists("k-state/boot-report.json")); /* of another run */
+        unlink("silent");
+
+        put("report", "{\"events\": 7}\n", 0644);
+        buf_clear(&text);
+        assert_int_equal(qemu_run(&o, &sig, &e), 0);
+        assert_string_equal(text.data, "boot report: what the machine sent is not readable\n");
+}
+
+/* Lines without end, and more boots than anybody wants to know of. */
+static void endless_report_is_bounded(void **state) {
+        (void)state;
+        need_x86_64();
+        static const char script[] =
+                "#!/bin/sh\n"
+                "for a; do case $a in socket,id=report,fd=*) fd=${a##*=} ;; esac; done\n"
+                "eval \"{ head -c 3000000 /dev/zero; echo; yes '{}' | head -n 100000; } >&$fd\"\n"
+                "exit 0\n";
+        put("bin/qemu-report", script, 0755);
+        _cleanup_err_ Err e = ERR_INIT;
+        _cleanup_buf_ Buf text = { 0 };
+        int sig;
+        QemuOptions o = options("k");
+        o.qemu = "bin/qemu-report";
+        o.boot_report = &text;
+        assert_int_equal(qemu_run(&o, &sig, &e), 0);
+        assert_string_equal(text.data, "boot report: what the machine sent is not readable\n");
+}
+
 static void kvm_answers_in_time(void **state) {
         (void)state;
         _cleanup_err_ Err e = ERR_INIT;
@@ -544,6 +608,8 @@ int main(void) {
                 cmocka_unit_test(bad_ports),
                 cmocka_unit_test(failure_of_qemu_is_ours),
                 cmocka_unit_test(state_keeps_identity),
+                cmocka_unit_test(boot_report_is_taken_down),
+                cmocka_unit_test(endless_report_is_bounded),
                 cmocka_unit_test(kvm_answers_in_time),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
