@@ -18,7 +18,7 @@
 
 #include "init/devnames.h"
 #include "init/log.h"
-#include "init/probe.h"
+#include "init/diskprobe.h"
 #include "init/sys.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
@@ -187,22 +187,22 @@ static bool has_partitions(const Pass *p, const char *disk) {
 
 static void add_partition(Pass *p, const Device *d) {
         char node[NAME_MAX + 1];
-        Probe probe;
+        DiskProbe probe;
         node_of(d->disk, node);
         _cleanup_fd_ int fd = open_node(p, d->disk, node);
         uint64_t sector = attribute_number(p, d->disk, "queue/logical_block_size");
-        if (fd < 0 || !probe_partition(fd, (unsigned)d->number, d->start, sector, &probe))
+        if (fd < 0 || !diskprobe_partition(fd, (unsigned)d->number, d->start, sector, &probe))
                 return;
         add_encoded(p, d, "disk/by-partuuid", probe.uuid);
         add_encoded(p, d, "disk/by-partlabel", probe.label);
 }
 
 static void add_file_system(Pass *p, const Device *d) {
-        Probe probe;
+        DiskProbe probe;
         _cleanup_fd_ int fd = open_node(p, d->name, d->node);
         if (fd < 0)
                 return;
-        probe_file_system(fd, &probe);
+        diskprobe_file_system(fd, &probe);
         if (!probe.type ||
             (!*d->disk && !str_eq(probe.type, "iso9660") && has_partitions(p, d->name)))
                 return;

@@ -1,6 +1,6 @@
-/* probe.c - see probe.h.  Offsets are those of the formats' own descriptions; the order of the
- * table matters where one format leaves the traces of another in place. */
-#include "init/probe.h"
+/* diskprobe.c - see diskprobe.h.  Offsets are those of the formats' own descriptions; the order of
+ * the table matters where one format leaves the traces of another in place. */
+#include "init/diskprobe.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static uint64_t le64(const uint8_t *p) {
 }
 
 /* Up to a NUL, without blanks at the end. */
-static void set_label(Probe *r, const uint8_t *p, size_t n) {
+static void set_label(DiskProbe *r, const uint8_t *p, size_t n) {
         n = strnlen((const char *)p, MIN(n, (size_t)PROBE_LABEL_BYTES - 1));
         while (n > 0 && p[n - 1] == ' ')
                 n--;
@@ -47,7 +47,7 @@ static bool is_zero(const uint8_t *p, size_t n) {
         return true;
 }
 
-static void set_uuid(Probe *r, const uint8_t *b) {
+static void set_uuid(DiskProbe *r, const uint8_t *b) {
         if (is_zero(b, 16))
                 return;
         snprintf(r->uuid, sizeof r->uuid,
@@ -58,7 +58,7 @@ static void set_uuid(Probe *r, const uint8_t *b) {
 
 /* --- file systems --------------------------------------------------------------------------- */
 
-static bool probe_luks(int fd, Probe *r) {
+static bool diskprobe_luks(int fd, DiskProbe *r) {
         uint8_t b[208];
         if (!get(fd, 0, b, sizeof b) || memcmp(b, "LUKS\xba\xbe\0", 7) != 0 || b[7] < 1 || b[7] > 2)
                 return false;
@@ -71,7 +71,7 @@ static bool probe_luks(int fd, Probe *r) {
         return true;
 }
 
-static bool probe_xfs(int fd, Probe *r) {
+static bool diskprobe_xfs(int fd, DiskProbe *r) {
         uint8_t b[120];
         if (!get(fd, 0, b, sizeof b) || memcmp(b, "XFSB", 4) != 0)
                 return false;
@@ -80,7 +80,7 @@ static bool probe_xfs(int fd, Probe *r) {
         return true;
 }
 
-static bool probe_ext(int fd, Probe *r) {
+static bool diskprobe_ext(int fd, DiskProbe *r) {
         uint8_t b[136];
         if (!get(fd, 1024, b, sizeof b) || le16(b + 56) != 0xef53)
                 return false;
@@ -89,7 +89,7 @@ static bool probe_ext(int fd, Probe *r) {
         return true;
 }
 
-static bool probe_btrfs(int fd, Probe *r) {
+static bool diskprobe_btrfs(int fd, DiskProbe *r) {
         uint8_t b[555];
         if (!get(fd, 65536, b, sizeof b) || memcmp(b + 64, "_BHRfS_M", 8) != 0)
                 return false;
@@ -98,7 +98,7 @@ static bool probe_btrfs(int fd, Probe *r) {
         return true;
 }
 
-static bool probe_erofs(int fd, Probe *r) {
+static bool diskprobe_erofs(int fd, DiskProbe *r) {
         uint8_t b[80];
         if (!get(fd, 1024, b, sizeof b) || le32(b) != 0xe0f5e1e2)
                 return false;
@@ -108,7 +108,7 @@ static bool probe_erofs(int fd, Probe *r) {
 }
 
 /* The mark stands at the end of the first page, of whatever size that was. */
-static bool probe_swap(int fd, Probe *r) {
+static bool diskprobe_swap(int fd, DiskProbe *r) {
         static const unsigned pages[] = { 4096, 8192, 16384, 65536 };
         uint8_t mark[10], b[44];
         for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
@@ -123,7 +123,7 @@ static bool probe_swap(int fd, Probe *r) {
 }
 
 /* The date of the last change, else that of the making, is the UUID, as with everybody else. */
-static bool probe_iso9660(int fd, Probe *r) {
+static bool diskprobe_iso9660(int fd, DiskProbe *r) {
         uint8_t b[848];
         if (!get(fd, 32768, b, sizeof b) || memcmp(b, "\1CD001", 6) != 0)
                 return false;
@@ -141,7 +141,7 @@ static bool probe_iso9660(int fd, Probe *r) {
 }
 
 /* The entry of the root directory that is a volume label, in what one read holds of it. */
-static void find_fat_label(int fd, uint64_t at, size_t n, Probe *r) {
+static void find_fat_label(int fd, uint64_t at, size_t n, DiskProbe *r) {
         enum { ENTRY = 32, VOLUME = 8, LONG_NAME = 15, DELETED = 0xe5, E5 = 5 };
         uint8_t dir[16384];
         n = MIN(n, sizeof dir) / ENTRY * ENTRY;
@@ -158,7 +158,7 @@ static void find_fat_label(int fd, uint64_t at, size_t n, Probe *r) {
         }
 }
 
-static bool probe_fat(int fd, Probe *r) {
+static bool diskprobe_fat(int fd, DiskProbe *r) {
         uint8_t b[512];
         if (!get(fd, 0, b, sizeof b) || b[510] != 0x55 || b[511] != 0xaa)
                 return false;
@@ -187,16 +187,17 @@ static bool probe_fat(int fd, Probe *r) {
         return true;
 }
 
-void probe_file_system(int fd, Probe *ret) {
+void diskprobe_file_system(int fd, DiskProbe *ret) {
         static const struct {
                 const char *type;
-                bool (*probe)(int fd, Probe *r);
+                bool (*probe)(int fd, DiskProbe *r);
         } types[] = {
-                { "luks", probe_luks },   { "xfs", probe_xfs },         { "ext", probe_ext },
-                { "btrfs", probe_btrfs }, { "erofs", probe_erofs },     { "swap", probe_swap },
-                { "vfat", probe_fat },    { "iso9660", probe_iso9660 },
+                { "luks", diskprobe_luks },   { "xfs", diskprobe_xfs },
+                { "ext", diskprobe_ext },     { "btrfs", diskprobe_btrfs },
+                { "erofs", diskprobe_erofs }, { "swap", diskprobe_swap },
+                { "vfat", diskprobe_fat },    { "iso9660", diskprobe_iso9660 },
         };
-        *ret = (Probe){ 0 };
+        *ret = (DiskProbe){ 0 };
         for (size_t i = 0; i < ARRAY_LEN(types) && !ret->type; i++)
                 if (types[i].probe(fd, ret))
                         ret->type = types[i].type;
@@ -205,14 +206,14 @@ void probe_file_system(int fd, Probe *ret) {
 /* --- partitions ----------------------------------------------------------------------------- */
 
 /* A GUID's first three fields are little-endian (UEFI 2.10, appendix A). */
-static void set_guid(Probe *r, const uint8_t *b) {
+static void set_guid(DiskProbe *r, const uint8_t *b) {
         const uint8_t swapped[16] = { b[3], b[2], b[1],  b[0],  b[5],  b[4],  b[7],  b[6],
                                       b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15] };
         set_uuid(r, swapped);
 }
 
 /* UTF-16LE to UTF-8; a half of a pair becomes '?'. */
-static void set_name(Probe *r, const uint8_t *p, size_t units) {
+static void set_name(DiskProbe *r, const uint8_t *p, size_t units) {
         size_t n = 0;
         for (size_t i = 0; i < units && n + 4 < sizeof r->label; i++) {
                 uint32_t c = le16(p + 2 * i);
@@ -243,7 +244,8 @@ static void set_name(Probe *r, const uint8_t *p, size_t units) {
 
 /* UEFI 2.10, 5.3.  The kernel has checked the sums, or there would be no partition; that the entry
  * begins where the kernel says shows that we read the same table. */
-static bool probe_gpt(int disk, unsigned number, uint64_t start, uint64_t sector, Probe *r) {
+static bool diskprobe_gpt(int disk, unsigned number, uint64_t start, uint64_t sector,
+                          DiskProbe *r) {
         uint8_t h[92], entry[128];
         if (!get(disk, sector, h, sizeof h) || memcmp(h, "EFI PART", 8) != 0)
                 return false;
@@ -260,7 +262,8 @@ static bool probe_gpt(int disk, unsigned number, uint64_t start, uint64_t sector
         return true;
 }
 
-static bool probe_mbr(int disk, unsigned number, uint64_t start, uint64_t sector, Probe *r) {
+static bool diskprobe_mbr(int disk, unsigned number, uint64_t start, uint64_t sector,
+                          DiskProbe *r) {
         uint8_t b[512];
         if (!get(disk, 0, b, sizeof b) || b[510] != 0x55 || b[511] != 0xaa || number < 1)
                 return false;
@@ -273,10 +276,11 @@ static bool probe_mbr(int disk, unsigned number, uint64_t start, uint64_t sector
         return true;
 }
 
-bool probe_partition(int disk, unsigned number, uint64_t start, uint64_t sector, Probe *ret) {
-        *ret = (Probe){ 0 };
+bool diskprobe_partition(int disk, unsigned number, uint64_t start, uint64_t sector,
+                         DiskProbe *ret) {
+        *ret = (DiskProbe){ 0 };
         if (sector < 512 || sector > 65536)
                 sector = 512;
-        return probe_gpt(disk, number, start, sector, ret) ||
-               probe_mbr(disk, number, start, sector, ret);
+        return diskprobe_gpt(disk, number, start, sector, ret) ||
+               diskprobe_mbr(disk, number, start, sector, ret);
 }

@@ -1,4 +1,4 @@
-/* probe_test.c - super blocks made by hand, and disks that lie. */
+/* diskprobe_test.c - super blocks made by hand, and disks that lie. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "init/probe.h"
+#include "init/diskprobe.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
@@ -37,9 +37,9 @@ static void store(size_t n) {
 }
 
 static void expect(const char *type, const char *label, const char *uuid) {
-        Probe got;
+        DiskProbe got;
         store(sizeof disk);
-        probe_file_system(fd, &got);
+        diskprobe_file_system(fd, &got);
         assert_string_equal(got.type ? got.type : "", type);
         assert_string_equal(got.label, label);
         assert_string_equal(got.uuid, uuid);
@@ -185,19 +185,19 @@ static void lies_are_harmless(void **state) {
                 if (round & 1)
                         at(11, "\0\2\1\1\0\1", 6);
                 store(round % 3 ? sizeof disk : next_random(&seed) % sizeof disk);
-                Probe got;
-                probe_file_system(fd, &got);
+                DiskProbe got;
+                diskprobe_file_system(fd, &got);
                 assert_true(strlen(got.label) < sizeof got.label);
                 assert_true(strlen(got.uuid) < sizeof got.uuid);
-                probe_partition(fd, next_random(&seed) % 200, next_random(&seed),
-                                1u << next_random(&seed) % 32, &got);
+                diskprobe_partition(fd, next_random(&seed) % 200, next_random(&seed),
+                                    1u << next_random(&seed) % 32, &got);
                 assert_true(strlen(got.label) < sizeof got.label);
         }
 }
 
 static void partition_tables(void **state) {
         (void)state;
-        Probe got;
+        DiskProbe got;
         blank();
         at(4096, "EFI PART", 8); /* blocks of 4096 */
         disk[4096 + 72] = 2;
@@ -208,30 +208,30 @@ static void partition_tables(void **state) {
         disk[8192 + 128 + 32] = 5;
         at(8192 + 128 + 56, "a\0\x3d\xd8\x00\xde\x00\xd8z\0", 10); /* a pair and half of one */
         store(sizeof disk);
-        assert_true(probe_partition(fd, 2, 5 * 4096, 4096, &got));
+        assert_true(diskprobe_partition(fd, 2, 5 * 4096, 4096, &got));
         assert_string_equal(got.uuid, UUIDTEXT);
         assert_string_equal(got.label, "a\xf0\x9f\x98\x80?z");
-        assert_false(probe_partition(fd, 2, 6 * 4096, 4096, &got)); /* elsewhere */
-        assert_false(probe_partition(fd, 1, 0, 4096, &got));        /* no entry */
-        assert_false(probe_partition(fd, 3, 0, 4096, &got));        /* not in the table */
-        assert_false(probe_partition(fd, 0, 0, 4096, &got));
+        assert_false(diskprobe_partition(fd, 2, 6 * 4096, 4096, &got)); /* elsewhere */
+        assert_false(diskprobe_partition(fd, 1, 0, 4096, &got));        /* no entry */
+        assert_false(diskprobe_partition(fd, 3, 0, 4096, &got));        /* not in the table */
+        assert_false(diskprobe_partition(fd, 0, 0, 4096, &got));
         memset(disk + 8192 + 128 + 56, 0xff, 72); /* without an end */
         store(sizeof disk);
-        assert_true(probe_partition(fd, 2, 5 * 4096, 4096, &got));
+        assert_true(diskprobe_partition(fd, 2, 5 * 4096, 4096, &got));
         assert_int_equal(strlen(got.label), 36 * 3);
         memset(disk + 4096 + 72, 0xff, 8);
         store(sizeof disk);
-        assert_false(probe_partition(fd, 2, 5 * 4096, 4096, &got));
+        assert_false(diskprobe_partition(fd, 2, 5 * 4096, 4096, &got));
 
         blank();
         at(440, "\x78\x56\x34\x12", 4);
         at(510, "\x55\xaa", 2);
         disk[446 + 8] = 9;
         store(sizeof disk);
-        assert_true(probe_partition(fd, 1, 9 * 512, 512, &got));
+        assert_true(diskprobe_partition(fd, 1, 9 * 512, 512, &got));
         assert_string_equal(got.uuid, "12345678-01");
-        assert_false(probe_partition(fd, 2, 9 * 512, 512, &got));
-        assert_true(probe_partition(fd, 5, 77 * 512, 512, &got)); /* in the chain */
+        assert_false(diskprobe_partition(fd, 2, 9 * 512, 512, &got));
+        assert_true(diskprobe_partition(fd, 5, 77 * 512, 512, &got)); /* in the chain */
         assert_string_equal(got.uuid, "12345678-05");
 }
 
