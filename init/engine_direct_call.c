@@ -54,10 +54,11 @@ void direct_call_free(DirectEngine *d, DirectCall *c) {
 void direct_answer(DirectEngine *d, DirectCall *c, const EngineReply *r) {
         EngineFn fn = c->fn;
         void *data = c->data;
-        _cleanup_free_ char *text = take(c->text); /* r may hold it */
+        char *text = take(c->text); /* r may hold it */
         direct_call_free(d, c);
         if (fn)
                 fn(data, r);
+        free(text);
 }
 
 static int open_output(const char *path) {
