@@ -6,7 +6,7 @@
  * report out. */
 #pragma once
 
-#include "lib/platform/bootreport.h"
+#include "lib/base/bootreport.h"
 
 #define BOOTLOG_PATH "/run/linuxkit/boot.log"
 

@@ -21,9 +21,9 @@
 #include "init/sys.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
-#include "lib/platform/bootreport.h"
+#include "lib/base/bootreport.h"
 
-enum { PATIENCE_MS = 5000, LOOK_AGAIN_MS = 20 };
+enum { PATIENCE_MS = 5000, HURRY_MS = 1000, LOOK_AGAIN_MS = 20, ANSWER_MS = 1000 };
 
 /* Whatever stands there: a container may have write access to /run. */
 static BootReport *read_log(void) {
@@ -83,7 +83,7 @@ static int open_port(uint64_t deadline) {
                 if (find_entry("/sys/class/virtio-ports", "name", BOOTREPORT_PORT, name,
                                sizeof name)) {
                         snprintf(path, sizeof path, "/dev/%s", name);
-                        int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+                        int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
                         if (fd >= 0)
                                 return fd;
                 }
@@ -94,6 +94,13 @@ static int open_port(uint64_t deadline) {
         }
 }
 
+static bool await_port(int fd, short events, uint64_t deadline) {
+        uint64_t now = clock_ms();
+        struct pollfd pfd = { .fd = fd, .events = events };
+        return now < deadline && poll(&pfd, 1, (int)(deadline - now)) > 0;
+}
+
+/* Until who reads has said so. */
 static void send_all(int fd, const char *p, size_t n, uint64_t deadline) {
         while (n > 0) {
                 ssize_t w = write(fd, p, n);
@@ -102,12 +109,12 @@ static void send_all(int fd, const char *p, size_t n, uint64_t deadline) {
                         n -= (size_t)w;
                         continue;
                 }
-                uint64_t now = clock_ms();
-                struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-                if ((w < 0 && errno != EAGAIN && errno != EINTR) || now >= deadline ||
-                    poll(&pfd, 1, (int)(deadline - now)) < 0)
+                if ((w < 0 && errno != EAGAIN && errno != EINTR) ||
+                    !await_port(fd, POLLOUT, deadline))
                         return;
         }
+        /* It stands in a queue of the device, where power-off would leave it. */
+        await_port(fd, POLLIN, MIN(deadline, clock_ms() + ANSWER_MS));
 }
 
 /* Until the report is finished or somebody wants it now. */
@@ -139,7 +146,9 @@ void reporter_run(bool now) {
         if (!has_console_device())
                 return;
         BootReport *r = await_report(now);
-        uint64_t deadline = clock_ms() + PATIENCE_MS;
+        /* who has no such port goes down without delay */
+        uint64_t deadline =
+                clock_ms() + (uint64_t)(bootreport_is_finished(r) ? PATIENCE_MS : HURRY_MS);
         _cleanup_fd_ int fd = open_port(deadline);
         if (fd >= 0) {
                 bootreport_add_json(r, &b);

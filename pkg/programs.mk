@@ -7,7 +7,7 @@ PROGRAMS := init sysctl rngd dhcpcd getty stub
 program_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)/*.c))
 
 init_SRC  := $(call program_sources,init) lib/base/err.c lib/base/mem.c lib/base/str.c \
-	lib/platform/bootreport.c
+	lib/base/bootreport.c
 init_LIBS := -lnghttp2 -ljansson
 
 sysctl_SRC  := $(call program_sources,pkg/sysctl)

@@ -16,7 +16,7 @@
 #include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/base/mem.h"
-#include "lib/platform/bootreport.h"
+#include "lib/base/bootreport.h"
 
 enum { BOOTS_MAX = 16 };
 
@@ -41,6 +41,8 @@ static void take_report(BootWatch *w) {
         _cleanup_err_ Err e = ERR_INIT;
         _cleanup_buf_ Buf json = { 0 };
         BootReport *r;
+        /* A machine that powers off waits for this, or its report would be lost on the way. */
+        (void)!send(w->fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (w->too_long || bootreport_from_json(w->line.data, w->line.len, &r, &e) < 0) {
                 w->damaged++;
                 return;

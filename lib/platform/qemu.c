@@ -20,6 +20,7 @@
 #include "lib/platform/firmware.h"
 #include "lib/platform/foreground.h"
 #include "lib/platform/kvm.h"
+#include "lib/platform/pvh.h"
 #include "lib/platform/qemu_args.h"
 
 enum {
@@ -409,6 +410,17 @@ static void log_command(const char *const *argv) {
         log_debug("%s", line.data);
 }
 
+/* With KVM the kernel unpacks itself in no time; UEFI starts nothing but the image. */
+static void choose_kernel(Run *r) {
+        if (!r->vm.kernel || r->vm.accel || r->vm.firmware ||
+            !str_eq(r->vm.arch->machine, "x86_64"))
+                return;
+        const char *elf = arena_printf(r->arena, "%s/kernel.elf", r->vm.state);
+        _cleanup_free_ char *key = path_join(r->vm.state, "kernel.key");
+        if (pvh_unpack(r->vm.kernel, elf, key))
+                r->vm.kernel = elf;
+}
+
 /* Runs the machine that r describes until it ends. */
 static int run_machine(Run *r, int *ret_signal, Err *e) {
         const QemuOptions *o = r->o;
@@ -450,5 +462,6 @@ int qemu_run(const QemuOptions *o, int *ret_signal, Err *e) {
         choose_accel(&r);
         if (prepare_state(&r, e) < 0)
                 return -1;
+        choose_kernel(&r);
         return run_machine(&r, ret_signal, e);
 }

@@ -21,7 +21,7 @@
 #define MAC          "02:00:00:00:00:01"
 #define START(state) "-smp\n1\n-m\n1024\n-uuid\n" UUID "\n-pidfile\n" state "/qemu.pid\n"
 #define RNG          "-object\nrng-random,id=rng0,filename=/dev/urandom\n-device\nvirtio-rng-pci,rng=rng0\n"
-#define HEAD(state)  START(state) "-machine\nq35,accel=kvm:tcg\n" RNG
+#define HEAD(state)  START(state) "-machine\nq35,sata=off,accel=kvm:tcg\n" RNG
 #define SCSI         "-device\nvirtio-scsi-pci\n"
 #define DISK(n, file, format, index, boot)                                                     \
         "-drive\nfile=" file ",format=" format ",index=" index ",media=disk,if=none,id=disk" n \
@@ -310,7 +310,7 @@ static void adds_firmware_cpus_and_memory(void **state) {
         o.cpus = 4;
         o.mem = 2048;
         expect_args(&o, "-smp\n4\n-m\n2048\n-uuid\n" UUID "\n-pidfile\nd.qcow2-state/qemu.pid\n"
-                        "-machine\nq35,accel=kvm:tcg\n" RNG SCSI DISK(
+                        "-machine\nq35,sata=off,accel=kvm:tcg\n" RNG SCSI DISK(
                                 "0", "d.qcow2", "qcow2", "0",
                                 FIRST) "-drive\nif=pflash,format=raw,file=F\n" NET "-nographic\n");
 }
@@ -329,13 +329,26 @@ static void tcg_switches_acceleration_off(void **state) {
         (void)state;
         need_x86_64();
         QemuOptions o = options("i.iso");
-        const char *want = START("i-state") "-machine\nq35\n" RNG SCSI CD NET "-nographic\n";
+        const char *want =
+                START("i-state") "-machine\nq35,sata=off\n" RNG SCSI CD NET "-nographic\n";
         o.accel = "tcg";
         expect_args(&o, want);
         o.accel = NULL;
         setenv("LINUXKIT_QEMU_ACCEL", "tcg", 1);
         expect_args(&o, want);
         unsetenv("LINUXKIT_QEMU_ACCEL");
+}
+
+/* The bus that a user's device needs is there. */
+static void ide_devices_have_their_bus(void **state) {
+        (void)state;
+        need_x86_64();
+        static const char *const devices[] = { "ide-hd,drive=x", NULL };
+        QemuOptions o = options("i.iso");
+        o.accel = "tcg";
+        o.devices = devices;
+        expect_args(&o, START("i-state") "-machine\nq35\n" RNG SCSI CD NET
+                                         "-nographic\n-device\nide-hd,drive=x\n");
 }
 
 static void other_networks_and_switches(void **state) {
@@ -381,7 +394,7 @@ static void machines_of_other_hosts(void **state) {
                 { "arm64", NULL, true, "max", "virt", "/dev/vda" },
                 { "s390x", "kvm", true, NULL, "s390-ccw-virtio,accel=kvm", "/dev/vda" },
                 { "riscv64", NULL, false, NULL, "virt", "/dev/vda" },
-                { "amd64", NULL, true, NULL, "q35", "/dev/sda" },
+                { "amd64", NULL, true, NULL, "q35,sata=off", "/dev/sda" },
         };
         for (size_t i = 0; i < ARRAY_LEN(t); i++) {
                 _cleanup_arena_ Arena *arena = arena_new();
@@ -601,6 +614,7 @@ int main(void) {
                 cmocka_unit_test(adds_firmware_cpus_and_memory),
                 cmocka_unit_test(foreign_architecture_is_not_accelerated),
                 cmocka_unit_test(tcg_switches_acceleration_off),
+                cmocka_unit_test(ide_devices_have_their_bus),
                 cmocka_unit_test(other_networks_and_switches),
                 cmocka_unit_test(comma_in_a_path_is_no_option),
                 cmocka_unit_test(machines_of_other_hosts),

@@ -3,7 +3,7 @@
  * The phases are not a partition of the time: containerd and services run beside each other and
  * beside onboot, so their shares may add up to more than the whole.  What no phase covers is a
  * phase of its own, so that nothing hides. */
-#include "lib/platform/bootreport.h"
+#include "lib/base/bootreport.h"
 
 #include <jansson.h>
 #include <stdint.h>

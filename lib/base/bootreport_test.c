@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "lib/base/mem.h"
-#include "lib/platform/bootreport.h"
+#include "lib/base/bootreport.h"
 
 static const char boot[] = "0.600000 init\n"
                            "0.610000 root\n"

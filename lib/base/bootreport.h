@@ -10,7 +10,8 @@
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 
-/* The virtio port through which a machine hands its report out. */
+/* The virtio port through which a machine hands its reports out, a line each; the reader answers
+ * each with a newline. */
 #define BOOTREPORT_PORT "linuxkit.boot"
 
 enum {
