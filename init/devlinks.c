@@ -259,7 +259,8 @@ static void collect_blocks(Pass *p) {
         size_t n;
         if (sys_list(dir, &names, &n, NULL) < 0)
                 return;
-        qsort(names, n, sizeof *names, by_length);
+        if (n)
+                qsort(names, n, sizeof *names, by_length);
         for (size_t i = 0; i < MIN(n, (size_t)DEVICES_MAX); i++)
                 add_block(p, names[i]);
         sys_free_names(names, n);
@@ -271,7 +272,8 @@ static void collect_ports(Pass *p) {
         size_t n;
         if (sys_list(dir, &names, &n, NULL) < 0)
                 return;
-        qsort(names, n, sizeof *names, by_length);
+        if (n)
+                qsort(names, n, sizeof *names, by_length);
         for (size_t i = 0; i < MIN(n, (size_t)DEVICES_MAX); i++) {
                 char text[256];
                 Device d = { .name = names[i] };

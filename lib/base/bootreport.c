@@ -254,7 +254,8 @@ static int by_begin(const void *a, const void *b) {
 static double uncovered(const Phases *p) {
         Phase *v = xcalloc(p->n + 1, sizeof *v);
         double gap = 0, covered = 0;
-        memcpy(v, p->v, p->n * sizeof *v);
+        for (size_t i = 0; i < p->n; i++)
+                v[i] = p->v[i];
         qsort(v, p->n, sizeof *v, by_begin);
         for (size_t i = 0; i < p->n; i++) {
                 if (v[i].from > covered)
