@@ -58,7 +58,7 @@ case_own_kernel() {
 	compiled
 	need qemu-system-x86_64
 	image direct kernel+squashfs "$YML/budget.yml" "$YML/own-kernel.yml"
-	guest_time -m 128 -kernel "$OUT/direct-kernel" -append "$(cat "$OUT/direct-cmdline") root=/dev/vda ro idle=poll" \
+	guest_time -m 64 -kernel "$OUT/direct-kernel" -append "$(cat "$OUT/direct-cmdline") root=/dev/vda ro idle=poll" \
 		-drive "file=$OUT/direct-squashfs.img,format=raw,if=virtio"
 	measured
 	within 600000 "$(at init)" "kernel to init, us"
