@@ -193,7 +193,7 @@ case_run_arguments() {
 		-pidfile
 		k-state/qemu.pid
 		-machine
-		q35
+		q35,sata=off
 		-object
 		rng-random,id=rng0,filename=/dev/urandom
 		-device
