@@ -65,7 +65,7 @@ TARGET_CFLAGS := -Os -g0 -fno-asynchronous-unwind-tables -ffunction-sections -fd
 # The build folder and the time of the build must not reach a program that goes into an image.
 TARGET_COMPILE = -std=gnu17 -D_GNU_SOURCE -I. $(WARNINGS) -fstack-protector-strong $(TARGET_CFLAGS) \
 	-ffile-prefix-map=$(CURDIR)=. -MMD -MP
-TARGET_LINK := -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -s
+TARGET_LINK = $(if $(1),-shared -nostdlib $(1),-static) -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -s
 
 include pkg/programs.mk
 
@@ -76,9 +76,9 @@ define PROGRAM_RULES
 $(foreach p,$(PROGRAMS),
 $($(p)_SRC:%.c=$(TARGET)/$(1)/obj/%.o): $(TARGET)/$(1)/obj/%.o: %.c $(SYSROOT:%=%/packages)
 	@mkdir -p $$(@D)
-	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $(CROSS_CFLAGS) $$(TARGET_COMPILE) -c $$< -o $$@
+	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $(CROSS_CFLAGS) $$(TARGET_COMPILE) $(if $($(p)_SHARED),-fPIC) -c $$< -o $$@
 $(TARGET)/$(1)/$(p): $($(p)_SRC:%.c=$(TARGET)/$(1)/obj/%.o)
-	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $(CROSS_LDFLAGS) $(TARGET_LINK) -o $$@ $$^ $($(p)_LIBS))
+	$(if $($(p)_MUSL),$(CC_musl),$(CC_$(1))) $(CROSS_LDFLAGS) $(call TARGET_LINK,$($(p)_SHARED)) -o $$@ $$^ $($(p)_LIBS))
 programs: $(PROGRAMS:%=$(TARGET)/$(1)/%)
 endef
 $(foreach a,$(ARCHES),$(eval $(call PROGRAM_RULES,$(a))))

@@ -72,8 +72,8 @@ const char *ociruntime_for_shim(const char *program) {
 }
 
 /* By name, because asking the program costs a start of it.  crun refused everything but 1.0.x up to
- * version 1.8 (Debian 12); later ones, and all others, take any 1.x.  Nothing in our config.json is
- * newer than 1.0.2. */
+ * version 1.8 (Debian 12); later ones, and all others, take any 1.x.  The
+ * version is all that it looks at: members of 1.1 and 1.2 that it knows have their effect. */
 const char *ociruntime_spec_version(const char *program) {
         const char *name = path_base(program);
         return str_has_prefix(name, "crun") || str_eq(name, "krun") ? "1.0.2" : NULL;

@@ -1,8 +1,9 @@
 # The programs that run inside the machine: NAME_SRC, NAME_LIBS (static libraries; their packages stand in
-# tools/install-deps and tools/sysroot), NAME_MUSL (needs nothing but a C library, so musl will do).
+# tools/install-deps and tools/sysroot), NAME_MUSL (needs nothing but a C library, so musl will do), NAME_SHARED (a shared
+# library that needs none: its options).
 # pkg/NAME/build.yml takes them from build/target/ARCH/NAME.
 
-PROGRAMS := init sysctl rngd dhcpcd getty stub
+PROGRAMS := init sysctl rngd dhcpcd getty stub libsystemd
 
 program_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)/*.c))
 
@@ -24,3 +25,7 @@ stub_MUSL := yes
 # getty: crypt(3) of libxcrypt, so that every kind of hash that a host makes works
 getty_SRC  := $(call program_sources,pkg/getty)
 getty_LIBS := -lcrypt
+
+# stands in for systemd's library, which Debian's crun names (pkg/crun)
+libsystemd_SRC    := $(call program_sources,pkg/crun)
+libsystemd_SHARED := -Wl,-soname,libsystemd.so.0 -Wl,--version-script=pkg/crun/libsystemd.map
