@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,10 +176,12 @@ static void delete_container(const Job *j) {
         bundle_cleanup(j->bundle);
 }
 
-/* The next container need not wait for the removal of the last one. */
+/* The next container need not wait for the removal of the last one, nor share the processor with
+ * it. */
 static void delete_in_background(const Job *j) {
         pid_t pid = fork();
         if (pid == 0) {
+                setpriority(PRIO_PROCESS, 0, 19);
                 delete_container(j);
                 _exit(0);
         }
