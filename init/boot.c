@@ -22,6 +22,7 @@
 #include "init/bootlog.h"
 #include "init/cmdline.h"
 #include "init/devices.h"
+#include "init/devlinks.h"
 #include "init/hooks.h"
 #include "init/log.h"
 #include "init/modules.h"
@@ -261,7 +262,9 @@ int boot_machine(int fd, BootShared *shared) {
         unsigned loaded = 0;
         if (!shared->no_modules)
                 loaded = devices_coldplug(MODULES_URGENT, &shared->seen_event);
-        tell(fd, BOOT_LINK_DEVICES);
+        bool links = devlinks_expected("/sys");
+        if (links)
+                tell(fd, BOOT_LINK_DEVICES);
         bootlog_note(BOOTLOG_DEVICES, NULL, NULL);
         log_init("devices ready at %.2fs, %u modules", log_uptime(), loaded);
         Gate g = { .fd = fd, .shared = shared, .late = start_late_drivers(shared) };
@@ -273,7 +276,8 @@ int boot_machine(int fd, BootShared *shared) {
         print_banner();
         if (overlay > 0)
                 sys_wait(overlay);
-        await_links(shared);
+        if (links)
+                await_links(shared);
         return run_hooks(&g);
 }
 

@@ -375,6 +375,21 @@ static void remove_stale(const Pass *p, const char *dir) {
         sys_free_names(names, n);
 }
 
+bool devlinks_expected(const char *sys) {
+        static const char *const classes[] = { "class/block", "class/virtio-ports" };
+        bool found = false;
+        for (size_t i = 0; i < ARRAY_LEN(classes) && !found; i++) {
+                _cleanup_free_ char *path = path_join(sys, classes[i]);
+                DIR *d = opendir(path);
+                for (struct dirent *de; d && !found && (de = readdir(d));)
+                        found = de->d_name[0] != '.' && !str_has_prefix(de->d_name, "loop") &&
+                                !str_has_prefix(de->d_name, "ram");
+                if (d)
+                        closedir(d);
+        }
+        return found;
+}
+
 void devlinks_update(const char *sys, const char *dev, int watch) {
         static const char *const dirs[] = { "disk/by-id",        "disk/by-label",
                                             "disk/by-partlabel", "disk/by-partuuid",

@@ -5,6 +5,12 @@
  * disks, which may hang: it belongs in a process of its own. */
 #pragma once
 
+#include <stdbool.h>
+
+/* True when there is a device that somebody may want to find by name: any but loop devices and
+ * memory disks, which tell when they get a content. */
+bool devlinks_expected(const char *sys);
+
 /* Makes, changes and removes links until they say what is there.  sys is /sys, dev /dev.  When
  * several devices claim one name, the one that has it keeps it while it is there; a new name goes
  * to the first of them.  watch is an inotify descriptor or -1: nodes of disks are added to it, so

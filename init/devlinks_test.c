@@ -298,6 +298,18 @@ static void ports(void **state) {
         expect_link("dev/virtio-ports/org.qemu.guest_agent.0", NULL);
 }
 
+static void loops_are_no_reason_to_wait(void **state) {
+        (void)state;
+        assert_false(devlinks_expected("nowhere"));
+        put_text("sys2/class/block/loop0", "");
+        put_text("sys2/class/block/ram1", "");
+        assert_false(devlinks_expected("sys2"));
+        put_text("sys2/class/virtio-ports/vport0p1", "");
+        assert_true(devlinks_expected("sys2"));
+        put_text("sys3/class/block/sr0", "");
+        assert_true(devlinks_expected("sys3"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(labels_become_file_names),
@@ -308,6 +320,7 @@ int main(void) {
                 cmocka_unit_test(partitions),
                 cmocka_unit_test(nodes_in_folders),
                 cmocka_unit_test(ports),
+                cmocka_unit_test(loops_are_no_reason_to_wait),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -58,6 +58,13 @@ static void set_uuid(DiskProbe *r, const uint8_t *b) {
 
 /* --- file systems --------------------------------------------------------------------------- */
 
+/* Most disks of ours are this: nothing more of them is read. */
+static bool diskprobe_squashfs(int fd, DiskProbe *r) {
+        uint8_t b[4];
+        (void)r; /* it has neither label nor UUID */
+        return get(fd, 0, b, sizeof b) && memcmp(b, "hsqs", 4) == 0;
+}
+
 static bool diskprobe_luks(int fd, DiskProbe *r) {
         uint8_t b[208];
         if (!get(fd, 0, b, sizeof b) || memcmp(b, "LUKS\xba\xbe\0", 7) != 0 || b[7] < 1 || b[7] > 2)
@@ -192,10 +199,11 @@ void diskprobe_file_system(int fd, DiskProbe *ret) {
                 const char *type;
                 bool (*probe)(int fd, DiskProbe *r);
         } types[] = {
-                { "luks", diskprobe_luks },   { "xfs", diskprobe_xfs },
-                { "ext", diskprobe_ext },     { "btrfs", diskprobe_btrfs },
-                { "erofs", diskprobe_erofs }, { "swap", diskprobe_swap },
-                { "vfat", diskprobe_fat },    { "iso9660", diskprobe_iso9660 },
+                { "squashfs", diskprobe_squashfs }, { "luks", diskprobe_luks },
+                { "xfs", diskprobe_xfs },           { "ext", diskprobe_ext },
+                { "btrfs", diskprobe_btrfs },       { "erofs", diskprobe_erofs },
+                { "swap", diskprobe_swap },         { "vfat", diskprobe_fat },
+                { "iso9660", diskprobe_iso9660 },
         };
         *ret = (DiskProbe){ 0 };
         for (size_t i = 0; i < ARRAY_LEN(types) && !ret->type; i++)
