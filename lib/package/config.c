@@ -153,6 +153,13 @@ static const Row bind_ns[] = {
         LEAF("pid", STRING),    LEAF("user", STRING), LEAF("uts", STRING), { 0 },
 };
 
+static const Row probe[] = {
+        LEAF("exec", STRINGS),       LEAF("tcp", ID), /* a number or a string */
+        LEAF("file", STRING),        LEAF("interval", STRING),
+        LEAF("timeout", STRING),     LEAF("retries", INTEGER),
+        LEAF("startPeriod", STRING), { 0 },
+};
+
 static const Row runtime[] = {
         LEAF("cgroups", STRINGS),
         NODE("mounts", OBJECTS, mount),
@@ -163,6 +170,12 @@ static const Row runtime[] = {
         LEAF("restart", STRING),
         LEAF("fail", STRING),
         LEAF("timeout", STRING),
+        LEAF("ociRuntime", STRING),
+        LEAF("needs", STRINGS),
+        NODE("ready", OBJECT, probe),
+        NODE("health", OBJECT, probe),
+        LEAF("restartLimit", INTEGER),
+        LEAF("stopTimeout", STRING),
         { 0 },
 };
 

@@ -129,6 +129,10 @@ static void put_images(void) {
         put_image("docker.io/acme/badlabel:1",
                   "{\"Labels\":{\"org.mobyproject.config\":\"{\\\"nope\\\": true}\"}}", app,
                   ARRAY_LEN(app));
+        put_image("docker.io/acme/needy:1",
+                  "{\"Labels\":{\"org.mobyproject.config\":"
+                  "\"{\\\"runtime\\\": {\\\"needs\\\": [\\\"db\\\"]}}\"}}",
+                  app, ARRAY_LEN(app));
         put_image("docker.io/acme/init:1", "{}", init, ARRAY_LEN(init));
         put_image("docker.io/acme/init:2", "{}", init2, ARRAY_LEN(init2));
         put_kernel("docker.io/acme/kernel:1", kernel, ARRAY_LEN(kernel));
@@ -413,6 +417,28 @@ static void test_volume_image_and_label(void **state) {
                     "x.yml:3:12: onboot[0] \"l\"");
 }
 
+static void test_needs_of_labels(void **state) {
+        (void)state;
+        Built b = build("services:\n  - name: web\n    image: acme/needy:1\n"
+                        "  - name: db\n    image: acme/app:1\n",
+                        NULL);
+        check_content_has(b.tree, "containers/services/web/runtime.json", "\"needs\": [", true);
+        check_content_has(b.tree, "containers/services/db/runtime.json", "needs", false);
+        built_done(&b);
+        check_error(
+                "services:\n  - name: web\n    image: acme/needy:1\n",
+                "label of docker.io/acme/needy:1:1:24: service \"web\" needs \"db\", which is no "
+                "service");
+        check_error("services:\n  - name: db\n    image: acme/app:1\n    runtime: {needs: [web]}\n"
+                    "  - name: web\n    image: acme/needy:1\n",
+                    "a circle: db, which needs web");
+        /* the build file's own list replaces the label's */
+        b = build("services:\n  - name: web\n    image: acme/needy:1\n    runtime: {needs: []}\n",
+                  NULL);
+        check_content_has(b.tree, "containers/services/web/runtime.json", "needs", false);
+        built_done(&b);
+}
+
 static void test_oci_volume(void **state) {
         (void)state;
         Built b = build("volumes:\n  - name: v\n    image: acme/app:1\n    format: oci\n", NULL);
@@ -593,6 +619,7 @@ int main(void) {
                 cmocka_unit_test(test_decompressed_kernel),
                 cmocka_unit_test(test_package_databases),
                 cmocka_unit_test(test_volume_image_and_label),
+                cmocka_unit_test(test_needs_of_labels),
                 cmocka_unit_test(test_oci_volume),
                 cmocka_unit_test(test_files),
                 cmocka_unit_test(test_file_errors),

@@ -23,14 +23,24 @@ typedef struct Container {
         Maker maker;
 } Container;
 
+/* 1 when the image has a label, 0 when not. */
+static int read_label(Assembly *a, const ImageEntry *entry, const Image *image, const char *who,
+                      Settings *ret, Err *e) {
+        const char *text = image->config.label;
+        if (str_is_empty(text))
+                return 0;
+        if (spec_parse_label(a->arena, text, entry->image.ref, ret, e) < 0)
+                return err_at(e, entry->image.text.pos, who);
+        return 1;
+}
+
 static int merge_settings(Assembly *a, Container *c, Err *e) {
         Settings file, label;
-        const char *text = c->image->config.label;
         if (volumes_resolve(a->spec, &c->entry->s, c->who, a->arena, &file, e) < 0)
                 return -1;
-        bool has_label = !str_is_empty(text);
-        if (has_label && spec_parse_label(a->arena, text, c->entry->image.ref, &label, e) < 0)
-                return err_at(e, c->entry->image.text.pos, c->who);
+        int has_label = read_label(a, c->entry, c->image, c->who, &label, e);
+        if (has_label < 0)
+                return -1;
         spec_merge_settings(&file, has_label ? &label : NULL, a->arena, &c->settings);
         c->readonly = c->settings.readonly.set && c->settings.readonly.value;
         return 0;
@@ -147,12 +157,39 @@ static int add_container(Assembly *a, size_t section, size_t i, Err *e) {
         return add_bundle(a, &c, e);
 }
 
+/* The build file's own needs have been checked with it; here those of labels come in. */
+static int check_needs(Assembly *a, Err *e) {
+        size_t n = a->spec->sections[SECTION_SERVICES].n;
+        _cleanup_free_ ServiceNeeds *needs = xcalloc(n, sizeof(*needs));
+        bool any = false;
+        for (size_t i = 0; i < n; i++) {
+                const ImageEntry *entry = &a->spec->sections[SECTION_SERVICES].items[i];
+                const Image *image = images_find(a->images, entry->image.ref);
+                const char *who =
+                        arena_printf(a->arena, "services[%zu] \"%s\"", i, entry->name.text);
+                StrList *list = arena_alloc(a->arena, sizeof(*list));
+                Settings label;
+                int r = read_label(a, entry, image, who, &label, e);
+                if (r < 0)
+                        return -1;
+                *list = entry->s.runtime.needs;
+                if (!list->set && r > 0 && label.runtime.needs.n) {
+                        *list = label.runtime.needs;
+                        any = true;
+                }
+                needs[i] = (ServiceNeeds){ entry->name.text, list };
+        }
+        return any ? spec_check_needs(needs, n, e) : 0;
+}
+
 int containers_add(Assembly *a, Err *e) {
         static const char *const headings[SECTION_COUNT] = {
                 [SECTION_ONBOOT] = "Add onboot containers:",
                 [SECTION_ONSHUTDOWN] = "Add onshutdown containers:",
                 [SECTION_SERVICES] = "Add service containers:",
         };
+        if (check_needs(a, e) < 0)
+                return -1;
         for (size_t k = 0; k < SECTION_COUNT; k++) {
                 size_t n = a->spec->sections[k].n;
                 if (n)

@@ -49,6 +49,30 @@ static void write_interface(JsonOut *j, const Interface *i) {
         jsonout_close(j, '{');
 }
 
+static void write_seconds(JsonOut *j, const char *key, const Str *text) {
+        uint64_t seconds;
+        if (str_eq(text->text, "0s"))
+                jsonout_uint(j, key, 0);
+        else if (text->text && spec_seconds(text->text, &seconds))
+                jsonout_uint(j, key, seconds);
+}
+
+static void write_probe(JsonOut *j, const char *key, const Probe *p) {
+        if (!p->set)
+                return;
+        jsonout_open(j, key, '{');
+        if (p->exec.set)
+                jsonout_strings(j, "exec", &p->exec);
+        jsonout_string_opt(j, "tcp", p->tcp.text);
+        jsonout_string_opt(j, "file", p->file.text);
+        write_seconds(j, "interval", &p->interval);
+        write_seconds(j, "timeout", &p->timeout);
+        if (p->retries.set)
+                jsonout_uint(j, "retries", p->retries.u);
+        write_seconds(j, "startPeriod", &p->start_period);
+        jsonout_close(j, '{');
+}
+
 void runtimeconfig_write(const Runtime *runtime, const Mount *rootfs, size_t n_rootfs, Buf *out) {
         JsonOut j = { .buf = out };
         jsonout_open(&j, NULL, '{');
@@ -71,9 +95,14 @@ void runtimeconfig_write(const Runtime *runtime, const Mount *rootfs, size_t n_r
         jsonout_string(&j, "namespace", text_of(runtime->namespace));
         jsonout_string_opt(&j, "restart", runtime->restart.text);
         jsonout_string_opt(&j, "fail", runtime->fail.text);
-        uint64_t seconds;
-        if (runtime->timeout.text && spec_seconds(runtime->timeout.text, &seconds))
-                jsonout_uint(&j, "timeout", seconds);
+        write_seconds(&j, "timeout", &runtime->timeout);
         jsonout_string_opt(&j, "ociRuntime", runtime->oci_runtime.text);
+        if (runtime->needs.n)
+                jsonout_strings(&j, "needs", &runtime->needs);
+        write_probe(&j, "ready", &runtime->ready);
+        write_probe(&j, "health", &runtime->health);
+        if (runtime->restart_limit.set)
+                jsonout_uint(&j, "restartLimit", runtime->restart_limit.u);
+        write_seconds(&j, "stopTimeout", &runtime->stop_timeout);
         jsonout_close(&j, '{');
 }

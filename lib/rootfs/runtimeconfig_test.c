@@ -102,7 +102,24 @@ static void test_everything(void **state) {
                 "    \"restart\": \"always\",\n"
                 "    \"fail\": \"stop\",\n"
                 "    \"timeout\": 120,\n"
-                "    \"ociRuntime\": \"crun\"\n"
+                "    \"ociRuntime\": \"crun\",\n"
+                "    \"needs\": [\n"
+                "        \"/a\\u003cb\"\n"
+                "    ],\n"
+                "    \"ready\": {\n"
+                "        \"tcp\": \"80\",\n"
+                "        \"interval\": 2\n"
+                "    },\n"
+                "    \"health\": {\n"
+                "        \"exec\": [\n"
+                "            \"/a\\u003cb\"\n"
+                "        ],\n"
+                "        \"timeout\": 60,\n"
+                "        \"retries\": 2,\n"
+                "        \"startPeriod\": 0\n"
+                "    },\n"
+                "    \"restartLimit\": 5,\n"
+                "    \"stopTimeout\": 3600\n"
                 "}";
         Str path = { .text = "/a<b" };
         IdMapping id = { .container_id = 1, .host_id = 2, .size = 3 };
@@ -118,6 +135,15 @@ static void test_everything(void **state) {
                 .fail.text = "stop",
                 .timeout.text = "2m",
                 .oci_runtime.text = "crun",
+                .needs = { .set = true, .items = &path, .n = 1 },
+                .ready = { .set = true, .tcp.text = "80", .interval.text = "2s" },
+                .health = { .set = true,
+                            .exec = { .set = true, .items = &path, .n = 1 },
+                            .timeout.text = "1m",
+                            .retries = { .set = true, .u = 2 },
+                            .start_period.text = "0s" },
+                .restart_limit = { .set = true, .u = 5 },
+                .stop_timeout.text = "1h",
         };
         runtime.bind_ns[NS_NET].text = "/run/netns/x";
         _cleanup_buf_ Buf got = { 0 };

@@ -1,6 +1,7 @@
 /* check.c - see check.h. */
 #include "lib/spec/check.h"
 
+#include <arpa/inet.h>
 #include <strings.h>
 
 #include "lib/base/ref.h"
@@ -38,6 +39,55 @@ void check_program(SchemaWalk *w, const void *str, Pos pos) {
                 schema_problem(w, pos,
                                "\"%.80s\" is neither the name of a program nor an absolute path",
                                text);
+}
+
+void check_period(SchemaWalk *w, const void *str, Pos pos) {
+        if (!str_eq(((const Str *)str)->text, "0s"))
+                check_duration(w, str, pos);
+}
+
+static bool is_port(const char *s) {
+        uint64_t port;
+        return *s != '0' && strlen(s) <= 5 && str_to_u64(s, &port) && port <= 65535;
+}
+
+bool spec_tcp_is_valid(const char *text) {
+        char host[INET6_ADDRSTRLEN + 2];
+        struct in6_addr address;
+        const char *colon = strrchr(text, ':');
+        if (!colon)
+                return is_port(text);
+        size_t n = (size_t)(colon - text);
+        if (!is_port(colon + 1) || n >= sizeof host)
+                return false;
+        memcpy(host, text, n);
+        host[n] = 0;
+        if (host[0] == '[' && host[n - 1] == ']') {
+                host[n - 1] = 0;
+                return inet_pton(AF_INET6, host + 1, &address) == 1;
+        }
+        return str_eq(host, "localhost") || inet_pton(AF_INET, host, &address) == 1;
+}
+
+void check_tcp(SchemaWalk *w, const void *str, Pos pos) {
+        const char *text = ((const Str *)str)->text;
+        if (!spec_tcp_is_valid(text))
+                schema_problem(w, pos,
+                               "\"%.80s\" is no PORT or HOST:PORT, with an address or localhost "
+                               "as HOST",
+                               text);
+}
+
+void check_absolute_path(SchemaWalk *w, const void *str, Pos pos) {
+        const char *text = ((const Str *)str)->text;
+        if (*text != '/')
+                schema_problem(w, pos, "\"%.200s\" is no path that begins with /", text);
+}
+
+void check_command(SchemaWalk *w, const void *list, Pos pos) {
+        const StrList *l = list;
+        if (l->n == 0 || !*l->items[0].text)
+                schema_problem(w, pos, "names no program");
 }
 
 static void image_fault(SchemaWalk *w, const char *text, Pos pos) {
@@ -283,6 +333,13 @@ void check_device(SchemaWalk *w, const void *device, Pos pos) {
         else if (!is_octal_mode(d->mode.text))
                 schema_problem(w, d->mode.pos, "cannot parse device mode as octal value: %.80s",
                                d->mode.text);
+}
+
+void check_probe(SchemaWalk *w, const void *probe, Pos pos) {
+        const Probe *p = probe;
+        int n = p->exec.set + (p->tcp.text != NULL) + (p->file.text != NULL);
+        if (n != 1)
+                schema_problem(w, pos, "%s of exec, tcp and file", n ? "only one" : "needs one");
 }
 
 /* os/arch[/variant]; os or arch alone are understood by the reference, too */

@@ -15,6 +15,10 @@ void check_name(SchemaWalk *w, const void *str, Pos pos);
 void check_volume_name(SchemaWalk *w, const void *str, Pos pos);
 void check_duration(SchemaWalk *w, const void *str, Pos pos);
 void check_program(SchemaWalk *w, const void *str, Pos pos);
+void check_period(SchemaWalk *w, const void *str, Pos pos); /* a duration, or 0s */
+void check_tcp(SchemaWalk *w, const void *str, Pos pos);
+void check_absolute_path(SchemaWalk *w, const void *str, Pos pos);
+void check_command(SchemaWalk *w, const void *list, Pos pos);
 void check_image(SchemaWalk *w, const void *str, Pos pos);
 void check_optional_image(SchemaWalk *w, const void *str, Pos pos); /* "" means none */
 void check_label_name(SchemaWalk *w, const void *str, Pos pos);
@@ -27,5 +31,6 @@ void check_rlimits(SchemaWalk *w, const void *list, Pos pos);
 /* Mappings. */
 void check_mount(SchemaWalk *w, const void *mount, Pos pos);
 void check_device(SchemaWalk *w, const void *device, Pos pos);
+void check_probe(SchemaWalk *w, const void *probe, Pos pos);
 void check_volume(SchemaWalk *w, const void *volume, Pos pos);
 void check_file(SchemaWalk *w, const void *file_item, Pos pos);

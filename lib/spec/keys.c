@@ -230,6 +230,46 @@ static const Key bind_ns_keys[] = {
 };
 static const Schema bind_ns = { SCHEMA(Runtime, bind_ns_keys) };
 
+#define PROBE_KEYS                                                                                \
+        { KEY("exec", KEY_STRINGS, Probe, exec,                                                   \
+              "program and arguments, run in the container: it works when the exit status is 0"), \
+          CHECK(command) },                                                                       \
+                { KEY("tcp", KEY_STRING_OR_INT, Probe, tcp,                                       \
+                      "PORT or HOST:PORT: it works when somebody listens there, as seen by the "  \
+                      "container; HOST is an address or localhost (default)"),                    \
+                  CHECK(tcp) },                                                                   \
+        {                                                                                         \
+                KEY("file", KEY_STRING, Probe, file,                                              \
+                    "path in the container: it works when there is something"),                   \
+                        CHECK(absolute_path)                                                      \
+        }
+#define DURATION(k, st, member, h) \
+        { KEY(k, KEY_STRING, st, member, h), CHECK(duration) }
+
+static const Key ready_keys[] = {
+        PROBE_KEYS,
+        DURATION("interval", Probe, interval, "pause between two tries; default: 1s"),
+        DURATION("timeout", Probe, timeout,
+                 "for all tries together, then the start has failed; default: 60s"),
+};
+static const Schema ready = {
+        .name = "ready", SCHEMA(Probe, ready_keys), POS(Probe), CHECK(probe)
+};
+
+static const Key health_keys[] = {
+        PROBE_KEYS,
+        DURATION("interval", Probe, interval, "pause between two tries; default: 30s"),
+        DURATION("timeout", Probe, timeout, "for one try, then it has failed; default: 10s"),
+        INT("retries", Probe, retries, 1, 1000,
+            "how many tries must fail one after the other; default: 3"),
+        { KEY("startPeriod", KEY_STRING, Probe, start_period,
+              "time after the start in which no failure counts; default: 0s"),
+          CHECK(period) },
+};
+static const Schema health = {
+        .name = "health", SCHEMA(Probe, health_keys), POS(Probe), CHECK(probe)
+};
+
 static const char *const restart_policies[] = { "no", "on-failure", "always", NULL };
 static const char *const fail_policies[] = { "continue", "stop", "reboot", "poweroff", NULL };
 
@@ -264,6 +304,22 @@ static const Key runtime_keys[] = {
               "system; default: linuxkit.runtime= of the kernel command line, else runc, else crun "
               "(an addition to LinuxKit)"),
           CHECK(program) },
+        STRINGS("needs", Runtime, needs,
+                "services that must be ready before this one is started (an addition to LinuxKit)"),
+        { KEY("ready", KEY_MAPPING, Runtime, ready,
+              "when a service that was started is ready; default: at once (an addition to "
+              "LinuxKit)"),
+          .sub = &ready, FLAG(Runtime, ready.set) },
+        { KEY("health", KEY_MAPPING, Runtime, health,
+              "how a service is asked, again and again, whether it still works; one that does not "
+              "is restarted by its policy (an addition to LinuxKit)"),
+          .sub = &health, FLAG(Runtime, health.set) },
+        INT("restartLimit", Runtime, restart_limit, 1, 1000000,
+            "how many starts in quick succession are tried; default: any number (an addition to "
+            "LinuxKit)"),
+        DURATION("stopTimeout", Runtime, stop_timeout,
+                 "how long a service that is to stop has time before it is killed; default: 10s "
+                 "(an addition to LinuxKit)"),
 };
 static const Schema runtime = { SCHEMA(Runtime, runtime_keys) };
 

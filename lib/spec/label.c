@@ -53,6 +53,10 @@ static void merge_runtime(const Runtime *file, const Runtime *label, Runtime *r)
         INHERIT(mkdir);
         INHERIT(mounts);
         INHERIT(interfaces);
+        INHERIT(needs);
+        INHERIT(ready); /* as a whole: half a probe of each would be neither */
+        INHERIT(health);
+        INHERIT(restart_limit);
 #undef INHERIT
         for (size_t i = 0; i < NS_COUNT; i++)
                 if (!r->bind_ns[i].text)
@@ -68,6 +72,8 @@ static void merge_runtime(const Runtime *file, const Runtime *label, Runtime *r)
                 r->timeout = label->timeout;
         if (!r->oci_runtime.text)
                 r->oci_runtime = label->oci_runtime;
+        if (!r->stop_timeout.text)
+                r->stop_timeout = label->stop_timeout;
 }
 
 void spec_merge_settings(const Settings *file, const Settings *label, Arena *arena, Settings *ret) {

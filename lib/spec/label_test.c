@@ -83,12 +83,15 @@ static void scalars_and_runtime(void **state) {
         (void)state;
         Case c = merge(
                 "cwd: \"\", net: \"\", pid: host, readonly: false, oomScoreAdj: 0, uid: s, "
-                "resources: {}, cgroupsPath: \"\", runtime: {mkdir: [], bindNS: {net: \"\"}}",
+                "resources: {}, cgroupsPath: \"\", runtime: {mkdir: [], bindNS: {net: \"\"}, "
+                "health: {file: /f}}",
                 "{cwd: /l, net: new, pid: new, hostname: h, readonly: true, oomScoreAdj: 5, "
                 "uid: 7, gid: 8, resources: {pids: {limit: 1}}, cgroupsPath: /c, "
                 "rootfsPropagation: shared, sysctl: {a: b}, runtime: {mkdir: [/l], cgroups: [g], "
                 "bindNS: {net: n, ipc: i}, namespace: ns, restart: always, fail: reboot, "
-                "timeout: 1h, ociRuntime: crun}}");
+                "timeout: 1h, ociRuntime: crun, needs: [n], ready: {tcp: 80}, health: {tcp: 81, "
+                "retries: 7}, "
+                "restartLimit: 4, stopTimeout: 5s}}");
         const Settings *m = &c.merged;
         assert_string_equal(m->cwd.text, "/l");
         assert_string_equal(m->net.text, "new");
@@ -111,6 +114,12 @@ static void scalars_and_runtime(void **state) {
         assert_string_equal(m->runtime.fail.text, "reboot");
         assert_string_equal(m->runtime.timeout.text, "1h");
         assert_string_equal(m->runtime.oci_runtime.text, "crun");
+        assert_string_equal(m->runtime.needs.items[0].text, "n");
+        assert_string_equal(m->runtime.ready.tcp.text, "80");
+        assert_string_equal(m->runtime.health.file.text, "/f");
+        assert_true(!m->runtime.health.tcp.text && !m->runtime.health.retries.set);
+        assert_int_equal(m->runtime.restart_limit.value, 4);
+        assert_string_equal(m->runtime.stop_timeout.text, "5s");
         case_done(&c);
 }
 

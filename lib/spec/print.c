@@ -236,6 +236,22 @@ static void print_bind_ns(Out *o, const Runtime *r) {
         out_map_end(o);
 }
 
+static void print_probe(Out *o, const char *key, const Probe *p) {
+        if (!p->set)
+                return;
+        out_key(o, key);
+        out_map_begin(o);
+        print_strings(o, "exec", &p->exec);
+        print_given_text(o, "tcp", &p->tcp);
+        print_given_text(o, "file", &p->file);
+        print_given_text(o, "interval", &p->interval);
+        print_given_text(o, "timeout", &p->timeout);
+        if (p->retries.set)
+                print_int_or_zero(o, "retries", &p->retries);
+        print_given_text(o, "startPeriod", &p->start_period);
+        out_map_end(o);
+}
+
 static void print_runtime(Out *o, const Runtime *r) {
         if (!r->set)
                 return;
@@ -251,6 +267,12 @@ static void print_runtime(Out *o, const Runtime *r) {
         print_given_text(o, "fail", &r->fail);
         print_given_text(o, "timeout", &r->timeout);
         print_given_text(o, "ociRuntime", &r->oci_runtime);
+        print_strings(o, "needs", &r->needs);
+        print_probe(o, "ready", &r->ready);
+        print_probe(o, "health", &r->health);
+        if (r->restart_limit.set)
+                print_int_or_zero(o, "restartLimit", &r->restart_limit);
+        print_given_text(o, "stopTimeout", &r->stop_timeout);
         out_map_end(o);
 }
 

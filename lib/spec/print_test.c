@@ -127,14 +127,20 @@ static void mounts_and_runtime(void **state) {
                 "b}], runtime: {restart: \"no\", fail: stop, timeout: 5m, ociRuntime: /opt/youki, "
                 "namespace: ns, bindNS: "
                 "{net: \"\"}, "
-                "interfaces: [{name: e}], cgroups: []}";
+                "interfaces: [{name: e}], cgroups: [], needs: [], ready: {tcp: 80, interval: "
+                "2s}, health: {exec: [x], retries: 2, startPeriod: 0s}, restartLimit: 3, "
+                "stopTimeout: 1m}";
         check_entry(settings, spec_print_yaml,
                     "\n  mounts:\n  - destination: /t\n    type: tmpfs\n    source: \"\"\n"
                     "    options: []\n    uidmappings: []\n    gidmappings: []\n  devices:\n"
                     "  - path: all\n    type: b\n    major: 0\n    minor: 0\n  runtime:\n"
                     "    cgroups: []\n    interfaces:\n    - name: e\n      createInRoot: false\n"
                     "    bindNS:\n      net: \"\"\n    namespace: ns\n    restart: \"no\"\n"
-                    "    fail: stop\n    timeout: 5m\n    ociRuntime: /opt/youki\n");
+                    "    fail: stop\n    timeout: 5m\n    ociRuntime: /opt/youki\n    needs: []\n  "
+                    "  ready:\n"
+                    "      tcp: \"80\"\n      interval: 2s\n    health:\n      exec:\n      - x\n"
+                    "      retries: 2\n      startPeriod: 0s\n    restartLimit: 3\n"
+                    "    stopTimeout: 1m\n");
         check_entry("mounts: [{type: tmpfs, destination: /t}], runtime: {}", spec_print_json,
                     "\",\n            \"mounts\": [\n                {\n"
                     "                    \"destination\": \"/t\",\n"

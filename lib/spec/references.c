@@ -3,6 +3,7 @@
 #include "lib/spec/references.h"
 
 #include "lib/base/str.h"
+#include "lib/spec/needs.h"
 
 typedef struct Name {
         const Str *str;
@@ -70,6 +71,17 @@ void references_check_unique(const Spec *s, Problems *p) {
         Names volumes = volume_names(s);
         report_duplicates(&volumes, "volume", p);
         free(volumes.items);
+}
+
+/* Needs of the build file alone; those of labels are only known when the images are. */
+static void check_needs(const Spec *s, Problems *p) {
+        size_t n = s->sections[SECTION_SERVICES].n;
+        _cleanup_free_ ServiceNeeds *v = xcalloc(n, sizeof *v);
+        for (size_t i = 0; i < n; i++) {
+                const ImageEntry *x = &s->sections[SECTION_SERVICES].items[i];
+                v[i] = (ServiceNeeds){ x->name.text, &x->s.runtime.needs };
+        }
+        needs_check(v, n, p);
 }
 
 /* --- volumes (yaml.md 14) ------------------------------------------------------------------- */
@@ -184,4 +196,5 @@ void references_check_names(const Spec *s, Problems *p) {
         }
         free(volumes.items);
         free(entries.items);
+        check_needs(s, p);
 }

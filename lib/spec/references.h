@@ -7,5 +7,6 @@
 
 /* Service and volume names may appear once (over all FILEs: W13). */
 void references_check_unique(const Spec *s, Problems *p);
-/* Volume names in binds and mounts, entry names in uid, gid and additionalGids. */
+/* Volume names in binds and mounts, entry names in uid, gid and additionalGids, service names in
+ * needs. */
 void references_check_names(const Spec *s, Problems *p);

@@ -43,6 +43,28 @@ json_t *shape_program(void) {
         return pattern("^(/|(?!\\.{1,2}$)[^/]+$)");
 }
 
+json_t *shape_period(void) {
+        return pattern("^(0s|[1-9][0-9]{0,5}[smh])$");
+}
+
+#define PORT \
+        "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+#define BYTE "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+
+/* The form inside the brackets is left to the check. */
+json_t *shape_tcp(void) {
+        return json_pack("{s:i, s:i, s:s}", "minimum", 1, "maximum", 65535, "pattern",
+                         "^((localhost|(" BYTE "\\.){3}" BYTE "|\\[[0-9A-Fa-f:.]+\\]):)?" PORT "$");
+}
+
+json_t *shape_absolute_path(void) {
+        return pattern("^/");
+}
+
+json_t *shape_command(void) {
+        return parse("{\"minItems\": 1, \"not\": {\"items\": [{\"const\": \"\"}]}}");
+}
+
 /* yaml.md 6.1: [HOST[:PORT]/]PATH[:TAG][@DIGEST], or a package of a checkout. A first part that
  * cannot be a host may have nothing behind it. */
 #define HOST   "([A-Za-z0-9._-]+|\\[[0-9A-Za-z:.]+\\])(:0*[1-9][0-9]{0,4})?"
@@ -133,6 +155,11 @@ json_t *shape_device(void) {
         return parse("{\"if\": {\"required\": [\"path\"], \"properties\": "
                      "{\"path\": {\"const\": \"all\"}}}, \"else\": {\"required\": [\"mode\"], "
                      "\"properties\": {\"mode\": {\"pattern\": \"^" OCTAL "$\"}}}}");
+}
+
+json_t *shape_probe(void) {
+        return parse("{\"oneOf\": [{\"required\": [\"exec\"]}, {\"required\": [\"tcp\"]}, "
+                     "{\"required\": [\"file\"]}]}");
 }
 
 json_t *shape_volume(void) {

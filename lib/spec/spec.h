@@ -110,7 +110,18 @@ typedef struct Interface {
 enum { NS_CGROUP, NS_IPC, NS_MNT, NS_NET, NS_PID, NS_USER, NS_UTS, NS_COUNT };
 extern const char *const spec_ns_names[NS_COUNT];
 
-/* The last three are our additions (boot.md 8, 10 "C"). */
+/* How a service is asked whether it works: exactly one of exec, tcp and file is given. */
+typedef struct Probe {
+        bool set;
+        StrList exec;
+        Str tcp;                             /* "PORT" or "HOST:PORT", see spec_tcp_is_valid() */
+        Str file;                            /* an absolute path */
+        Str interval, timeout, start_period; /* start_period: of health only, may be "0s" */
+        Int retries;                         /* of health only */
+        Pos pos;
+} Probe;
+
+/* The members from restart on are our additions (boot.md 8, 10 "C"). */
 typedef struct Runtime {
         bool set;
         StrList cgroups, mkdir;
@@ -127,11 +138,19 @@ typedef struct Runtime {
         Str fail;        /* of an onboot container: "continue", "stop", "reboot", "poweroff" */
         Str timeout;     /* of an onboot container: see spec_seconds() */
         Str oci_runtime; /* a program's name or absolute path */
+        /* of a service */
+        StrList needs;
+        Probe ready, health;
+        Int restart_limit;
+        Str stop_timeout;
 } Runtime;
 
 /* "30s", "5m" or "1h": one to six digits without leading zeros, and a unit.  False for anything
  * else. */
 bool spec_seconds(const char *text, uint64_t *ret);
+
+/* "PORT", "HOST:PORT" or "[IPv6]:PORT"; HOST is an IPv4 address or localhost. */
+bool spec_tcp_is_valid(const char *text);
 
 typedef struct ResourceDevice {
         Bool allow;
@@ -283,6 +302,16 @@ int spec_parse_label(Arena *arena, const char *text, const char *image, Settings
 /* Applies the precedence of yaml.md 10.3 between build file and label (image config is applied by
  * the caller): every field of the result points into one of them. label may be NULL. */
 void spec_merge_settings(const Settings *file, const Settings *label, Arena *arena, Settings *ret);
+
+/* What the service of a name needs; needs may be empty. */
+typedef struct ServiceNeeds {
+        const char *name;
+        const StrList *needs;
+} ServiceNeeds;
+
+/* Every name that is needed must be one of the n, and no service may need itself, through others
+ * or not.  All faults are in one Err, each at its item. */
+int spec_check_needs(const ServiceNeeds *services, size_t n, Err *e);
 
 /* Numbers of yaml.md 16: 100, 101 ... in the order onboot, onshutdown, services. */
 int spec_resolve_id(const Spec *s, const Id *id, uint32_t *ret, Err *e);

@@ -103,6 +103,10 @@ static void valid_settings(void **state) {
                 "runtime: {fail: continue, timeout: 1s}",
                 "runtime: {ociRuntime: crun}",
                 "runtime: {ociRuntime: /opt/bin/youki}",
+                "runtime: {needs: [], ready: {tcp: 80}, health: {exec: [a, \"\"]}}",
+                "runtime: {ready: {tcp: \"[::1]:65535\", interval: 5s, timeout: 2m}}",
+                "runtime: {health: {file: /x, interval: 1h, timeout: 1s, retries: 1, "
+                "startPeriod: 0s}, restartLimit: 1, stopTimeout: 90s}",
         };
         for (size_t i = 0; i < ARRAY_LEN(t); i++) {
                 _cleanup_free_ char *text = service(t[i]);
@@ -283,6 +287,28 @@ static void bad_settings(void **state) {
                 { "runtime: {ociRuntime: \"\"}",
                   ".runtime.ociRuntime: \"\" is neither the name of a program nor an absolute "
                   "path" },
+                { "runtime: {needs: web}", ".runtime.needs: expected a list of strings, found the "
+                                           "string \"web\"" },
+                { "runtime: {ready: {}}", ".runtime.ready: needs one of exec, tcp and file" },
+                { "runtime: {ready: {tcp: 80, file: /x}}",
+                  ".runtime.ready: only one of exec, tcp and file" },
+                { "runtime: {ready: {tcp: 65536}}",
+                  ".runtime.ready.tcp: \"65536\" is no PORT or HOST:PORT, with an address or "
+                  "localhost as HOST" },
+                { "runtime: {ready: {tcp: \"db:80\"}}",
+                  ".runtime.ready.tcp: \"db:80\" is no PORT or HOST:PORT, with an address or "
+                  "localhost as HOST" },
+                { "runtime: {ready: {file: x}}",
+                  ".runtime.ready.file: \"x\" is no path that begins with /" },
+                { "runtime: {health: {exec: []}}", ".runtime.health.exec: names no program" },
+                { "runtime: {ready: {file: /x, retries: 2}}",
+                  ".runtime.ready: unknown key \"retries\"" },
+                { "runtime: {health: {file: /x, interval: 0s}}",
+                  ".runtime.health.interval: \"0s\" is no duration such as 30s, 5m or 1h" },
+                { "runtime: {health: {file: /x, retries: 0}}",
+                  ".runtime.health.retries: expected an integer from 1 to 1000, found 0" },
+                { "runtime: {restartLimit: 0}",
+                  ".runtime.restartLimit: expected an integer from 1 to 1000000, found 0" },
                 { "runtime: {bindNS: {mount: x}}",
                   ".runtime.bindNS: unknown key \"mount\", did you mean \"mnt\"?" },
         };
@@ -295,6 +321,42 @@ static void bad_settings(void **state) {
                 if (!rest || !str_has_prefix(got, "f:1:") || !str_eq(rest + 13, t[i].want))
                         fail_msg("%s\n  gave: %s\n  not:  %s", t[i].setting, got, t[i].want);
         }
+}
+
+#define SERVICE(name, needs) "- name: " name "\n  image: i\n  runtime: {needs: [" needs "]}\n"
+
+static void needs_of_services(void **state) {
+        (void)state;
+        _cleanup_free_ char *got = faults_of("services:\n" SERVICE("a", "b, c, b") SERVICE("b", "c")
+                                                     SERVICE("c", "") SERVICE("d", "a"));
+        if (got)
+                fail_msg("%s", got);
+        check_fault("services:\n" SERVICE("a", "b, nope") SERVICE("b", ""),
+                    "f:4:24: service \"a\" needs \"nope\", which is no service");
+        check_fault("services:\n" SERVICE("a", "a"),
+                    "f:4:21: service \"a\" needs \"a\", that is itself");
+        check_fault(
+                "services:\n" SERVICE("x", "a") SERVICE("a", "b") SERVICE("b", "c, x2")
+                        SERVICE("c", "a") SERVICE("x2", ""),
+                "f:13:21: service \"c\" needs \"a\", a circle: a, which needs b, which needs c");
+        /* an onboot container is none of the services */
+        check_fault("onboot:\n- name: o\n  image: i\nservices:\n" SERVICE("a", "o"),
+                    "f:7:21: service \"a\" needs \"o\", which is no service");
+}
+
+static void a_long_chain_of_needs(void **state) {
+        (void)state;
+        enum { LENGTH = 20000 };
+        _cleanup_buf_ Buf b = { 0 };
+        buf_adds(&b, "services:\n");
+        for (int i = 0; i < LENGTH; i++)
+                buf_addf(&b, "- {name: s%d, image: i, runtime: {needs: [s%d]}}\n", i,
+                         (i + 1) % LENGTH);
+        _cleanup_free_ char *got = faults_of(b.data);
+        assert_non_null(got);
+        assert_non_null(strstr(got, "a circle: s0, which needs s1, "));
+        assert_null(strchr(got, '\n'));
+        assert_true(strlen(got) < 500);
 }
 
 static void several_faults_in_order(void **state) {
@@ -491,6 +553,8 @@ int main(void) {
                 cmocka_unit_test(valid_settings),
                 cmocka_unit_test(bad_files),
                 cmocka_unit_test(bad_settings),
+                cmocka_unit_test(needs_of_services),
+                cmocka_unit_test(a_long_chain_of_needs),
                 cmocka_unit_test(several_faults_in_order),
                 cmocka_unit_test(more_than_twenty),
                 cmocka_unit_test_setup_teardown(merge, scratch_setup, scratch_teardown),

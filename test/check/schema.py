@@ -43,7 +43,7 @@ Loader.add_implicit_resolver(
 # Messages that no schema can give.
 BEYOND = re.compile(
     r"duplicate (service|volume) name|volume .* not found|is read-only, it needs|cannot find id|is already defined"
-    r"|a name, found the number -?[0-9]+\.0+$|: @pkg:.*: No such file")
+    r"|: service .* needs |a name, found the number -?[0-9]+\.0+$|: @pkg:.*: No such file")
 
 
 def parser_says(program, path):
@@ -160,6 +160,13 @@ TEXTS = {
     "services: [{name: a, image: b, devices: [{path: /x, mode: %s}]}]": [
         "0666", "666", "7777", "07777", "10000", "", "8", "0o7", "000000007777", "0000000007777", "-1"],
     "services: [{name: a, image: b, runtime: {restart: %s}}]": ["no", "always", "on-failure", "", "never"],
+    "services: [{name: a, image: b, runtime: {ready: {tcp: %s}}}]": [
+        "80", "1", "65535", "65536", "0", "080", "", "x", "localhost:80", "1.2.3.4:80", "255.0.0.10:1", "256.0.0.1:1",
+        "1.2.3:1", "01.2.3.4:1", "[::1]:80", "[1:2::3.4.5.6]:8", "::1:80", "db:80", ":80", "80:", "localhost", " 80"],
+    "services: [{name: a, image: b, runtime: {health: {exec: [%s]}}}]": ["a", ""],
+    "services: [{name: a, image: b, runtime: {health: {file: %s}}}]": ["/", "/a b", "", "a"],
+    "services: [{name: a, image: b, runtime: {health: {tcp: \"1\", startPeriod: %s}}}]": ["0s", "1m", "0m", "", "1"],
+    "services: [{name: a, image: b, runtime: {health: {tcp: \"1\", interval: %s}}}]": ["0s", "1m", "999999h", "01s"],
     "files: [{contents: x, path: %s}]": [
         "a", "/a", "//a", "a/b", "...", "a.", ".a", "a/", "./a", "/./a", "..a", "", "/", ".", "./", "..", "../a", "/..",
         "/../a", "./../a", "//", "././"],
@@ -173,6 +180,11 @@ BARE = {
         "0", "-1000", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1.0", "1.5", "\"1\"", "true",
         "~", "0x10", "010", "1_000", "1e3"],
     "services: [{name: a, image: b, uid: %s}]": ["0", "4294967295", "4294967296", "-1", "root", "true", "~", "1.5", "[]"],
+    "services: [{name: a, image: b, runtime: {ready: {tcp: %s}}}]": ["1", "65535", "65536", "0", "-1", "1.5", "true"],
+    "services: [{name: a, image: b, runtime: {ready: %s}}]": [
+        "{}", "{interval: 1s}", "{file: /a}", "{file: /a, tcp: 1}", "{exec: []}", "{exec: [a], retries: 1}", "[]", "~"],
+    "services: [{name: a, image: b, runtime: {health: {file: /a, retries: %s}}}]": ["1", "1000", "0", "1001"],
+    "services: [{name: a, image: b, runtime: {restartLimit: %s}}]": ["1", "0", "-1", "1000000", "1000001"],
     "services: [{name: a, image: b, readonly: %s}]": ["true", "False", "yes", "1", "\"true\"", "~"],
     "services: [{name: a, image: b, resources: {cpu: {shares: %s}}}]": [
         "0", "-1", "18446744073709551615", "18446744073709551616"],
@@ -233,7 +245,10 @@ ENTRY = {
     "runtime": {"cgroups": ["a"], "mounts": [{"source": "a"}], "mkdir": ["/x"],
                 "interfaces": [{"name": "a", "add": "b", "peer": "c", "createInRoot": True}],
                 "bindNS": {k: "/x" for k in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")},
-                "namespace": "n", "restart": "always"},
+                "namespace": "n", "restart": "always", "needs": ["s"],
+                "ready": {"tcp": 80, "interval": "1s", "timeout": "1m"},
+                "health": {"exec": ["a"], "interval": "1s", "timeout": "1m", "retries": 1, "startPeriod": "0s"},
+                "restartLimit": 1, "stopTimeout": "1s"},
 }
 WHOLE = {
     "kernel": {"image": "k", "cmdline": "c", "binary": "b", "tar": "none", "ucode": "u"}, "init": ["a", "b:1"],
