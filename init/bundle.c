@@ -211,3 +211,24 @@ unsigned bundle_timeout(const Bundle *b) {
 const char *bundle_oci_runtime(const Bundle *b) {
         return b->rt.oci_runtime;
 }
+
+char *const *bundle_needs(const Bundle *b, size_t *n) {
+        *n = b->rt.n_needs;
+        return b->rt.needs;
+}
+
+const ProbeSpec *bundle_ready(const Bundle *b) {
+        return &b->rt.ready;
+}
+
+const ProbeSpec *bundle_health(const Bundle *b) {
+        return &b->rt.health;
+}
+
+unsigned bundle_restart_limit(const Bundle *b) {
+        return b->rt.restart_limit;
+}
+
+unsigned bundle_stop_timeout(const Bundle *b) {
+        return b->rt.stop_timeout;
+}

@@ -27,6 +27,19 @@ typedef enum FailPolicy {
         FAIL_POWEROFF,
 } FailPolicy;
 
+typedef enum ProbeKind { PROBE_NONE, PROBE_EXEC, PROBE_TCP, PROBE_FILE } ProbeKind;
+
+/* How a service is asked whether it is ready or healthy; times in seconds, none of them 0 but
+ * start_period. */
+typedef struct ProbeSpec {
+        ProbeKind kind; /* PROBE_NONE: the key is absent, and nothing below is set */
+        char **exec;    /* PROBE_EXEC: NULL-terminated */
+        size_t n_exec;
+        const char *target; /* PROBE_TCP: "PORT" or "HOST:PORT"; PROBE_FILE: a path */
+        unsigned interval, timeout;
+        unsigned retries, start_period; /* of health only */
+} ProbeSpec;
+
 /* Reads PATH/runtime.json; an absent file is an empty one, unknown keys are ignored.  A file that
  * is not JSON, or has a key of the wrong type, is ERR_SPEC.  *ret is set on success only and must
  * be freed with bundle_free. */
@@ -54,6 +67,13 @@ FailPolicy bundle_fail(const Bundle *b);
 unsigned bundle_timeout(const Bundle *b); /* seconds that an onboot container may run; 0: any */
 /* The OCI runtime that it asks for, see ociruntime_named(); "" when it is all the same. */
 const char *bundle_oci_runtime(const Bundle *b);
+
+/* Of services; the results live as long as the bundle. */
+char *const *bundle_needs(const Bundle *b, size_t *n);
+const ProbeSpec *bundle_ready(const Bundle *b);
+const ProbeSpec *bundle_health(const Bundle *b);
+unsigned bundle_restart_limit(const Bundle *b); /* 0: none */
+unsigned bundle_stop_timeout(const Bundle *b);  /* seconds; 0: the default */
 
 void bundle_free(Bundle *b); /* b may be NULL */
 

@@ -1,6 +1,8 @@
 /* policy.c - see policy.h. */
 #include "init/policy.h"
 
+#include <limits.h>
+
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
@@ -36,7 +38,11 @@ uint64_t policy_delay_ms(unsigned *failures, uint64_t lived_ms) {
         uint64_t delay = POLICY_FIRST_DELAY_MS;
         for (unsigned i = 0; i < *failures && delay < POLICY_MAX_DELAY_MS; i++)
                 delay *= 2;
-        if (delay < POLICY_MAX_DELAY_MS)
+        if (*failures < UINT_MAX)
                 ++*failures;
         return MIN(delay, (uint64_t)POLICY_MAX_DELAY_MS);
+}
+
+bool policy_gives_up(unsigned failures, unsigned limit) {
+        return limit > 0 && failures >= limit;
 }

@@ -25,3 +25,6 @@ bool policy_restarts(RestartPolicy p, uint32_t exit_status);
 /* Counts one more end of a service that lived lived_ms: *failures is the number of ends in quick
  * succession.  Returns the delay before the next start: 1 s, doubling up to 60 s. */
 uint64_t policy_delay_ms(unsigned *failures, uint64_t lived_ms);
+
+/* Whether so many ends in quick succession are the last; limit 0: never. */
+bool policy_gives_up(unsigned failures, unsigned limit);

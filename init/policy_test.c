@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -62,6 +63,22 @@ static void test_a_minute_of_life_starts_over(void **state) {
         assert_int_equal(policy_delay_ms(&failures, 0), 2000);
 }
 
+static void test_the_limit_of_starts(void **state) {
+        (void)state;
+        unsigned failures = 0;
+        for (unsigned i = 1; i <= 100; i++) {
+                policy_delay_ms(&failures, 0);
+                assert_int_equal(policy_gives_up(failures, 20), i >= 20);
+                assert_false(policy_gives_up(failures, 0));
+        }
+        policy_delay_ms(&failures, 60000); /* had recovered */
+        assert_false(policy_gives_up(failures, 2));
+        assert_true(policy_gives_up(failures, 1));
+        failures = UINT_MAX;
+        assert_int_equal(policy_delay_ms(&failures, 0), 60000);
+        assert_true(policy_gives_up(failures, 5));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_words),
@@ -69,6 +86,7 @@ int main(void) {
                 cmocka_unit_test(test_what_is_restarted),
                 cmocka_unit_test(test_delay_doubles_to_a_minute),
                 cmocka_unit_test(test_a_minute_of_life_starts_over),
+                cmocka_unit_test(test_the_limit_of_starts),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

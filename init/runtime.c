@@ -152,14 +152,69 @@ static int parse_fail(const json_t *root, Arena *a, Runtime *rt, Err *e) {
                        word);
 }
 
-static int parse_timeout(const json_t *root, Runtime *rt, Err *e) {
-        const json_t *v = json_object_get(root, "timeout");
+/* *ret keeps its value when the member is absent or null. */
+static int get_number(const json_t *o, const char *key, const char *what, unsigned *ret, Err *e) {
+        const json_t *v = json_object_get(o, key);
         if (!v || json_is_null(v))
                 return 0;
-        json_int_t seconds = json_integer_value(v);
-        if (!json_is_integer(v) || seconds < 0 || seconds > UINT32_MAX)
-                return err_set(e, ERR_SPEC, 0, "\"timeout\" is not a number of seconds");
-        rt->timeout = (unsigned)seconds;
+        json_int_t n = json_integer_value(v);
+        if (!json_is_integer(v) || n < 0 || n > UINT32_MAX)
+                return err_set(e, ERR_SPEC, 0, "\"%s\" is not a number%s", key, what);
+        *ret = (unsigned)n;
+        return 0;
+}
+
+static int get_seconds(const json_t *o, const char *key, unsigned *ret, Err *e) {
+        return get_number(o, key, " of seconds", ret, e);
+}
+
+static int parse_probe(const json_t *o, Arena *a, ProbeSpec *p, Err *e) {
+        const char *tcp, *file;
+        if (!json_is_object(o))
+                return err_set(e, ERR_SPEC, 0, "not an object");
+        if (get_strings(o, "exec", a, &p->exec, &p->n_exec, e) < 0 ||
+            get_string(o, "tcp", a, &tcp, e) < 0 || get_string(o, "file", a, &file, e) < 0 ||
+            get_seconds(o, "interval", &p->interval, e) < 0 ||
+            get_seconds(o, "timeout", &p->timeout, e) < 0 ||
+            get_number(o, "retries", "", &p->retries, e) < 0 ||
+            get_seconds(o, "startPeriod", &p->start_period, e) < 0)
+                return -1;
+        if ((p->n_exec > 0) + (*tcp != 0) + (*file != 0) != 1)
+                return err_set(e, ERR_SPEC, 0, "needs one of \"exec\", \"tcp\" and \"file\"");
+        p->kind = p->n_exec ? PROBE_EXEC : *tcp ? PROBE_TCP : PROBE_FILE;
+        p->target = *tcp ? tcp : file;
+        /* Nothing may be tried without a pause or have no time to succeed. */
+        p->interval = MAX(p->interval, 1U);
+        p->timeout = MAX(p->timeout, 1U);
+        p->retries = MAX(p->retries, 1U);
+        return 0;
+}
+
+static int parse_probes(const json_t *root, Arena *a, Runtime *rt, Err *e) {
+        const struct {
+                const char *key;
+                ProbeSpec *probe, defaults;
+        } t[] = {
+                { "ready", &rt->ready, { .interval = 1, .timeout = 60 } },
+                { "health", &rt->health, { .interval = 30, .timeout = 10, .retries = 3 } },
+        };
+        for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+                const json_t *v = json_object_get(root, t[i].key);
+                if (!v || json_is_null(v))
+                        continue;
+                *t[i].probe = t[i].defaults;
+                if (parse_probe(v, a, t[i].probe, e) < 0)
+                        return err_wrap(e, "\"%s\"", t[i].key);
+        }
+        return 0;
+}
+
+static int parse_needs(const json_t *root, Arena *a, Runtime *rt, Err *e) {
+        if (get_strings(root, "needs", a, &rt->needs, &rt->n_needs, e) < 0)
+                return -1;
+        if (rt->n_needs > RUNTIME_NEEDS_MAX)
+                return err_set(e, ERR_SPEC, 0, "\"needs\" has more than %d names",
+                               RUNTIME_NEEDS_MAX);
         return 0;
 }
 
@@ -177,7 +232,11 @@ int runtime_parse(const char *text, Arena *arena, Runtime *ret, Err *e) {
             get_string(root, "ociRuntime", arena, &rt.oci_runtime, e) < 0 ||
             parse_mounts(root, arena, &rt, e) < 0 || parse_interfaces(root, arena, &rt, e) < 0 ||
             parse_bind_ns(root, arena, &rt, e) < 0 || parse_restart(root, arena, &rt, e) < 0 ||
-            parse_fail(root, arena, &rt, e) < 0 || parse_timeout(root, &rt, e) < 0)
+            parse_fail(root, arena, &rt, e) < 0 ||
+            get_seconds(root, "timeout", &rt.timeout, e) < 0 ||
+            parse_needs(root, arena, &rt, e) < 0 || parse_probes(root, arena, &rt, e) < 0 ||
+            get_number(root, "restartLimit", "", &rt.restart_limit, e) < 0 ||
+            get_seconds(root, "stopTimeout", &rt.stop_timeout, e) < 0)
                 return -1;
         *ret = rt;
         return 0;

@@ -25,6 +25,9 @@ enum { RUNTIME_NAMESPACES = 7 };
 extern const char
         *const runtime_namespaces[RUNTIME_NAMESPACES]; /* names in /proc/PID/ns, in order */
 
+/* At most so many; nobody needs more, and a hostile file must not cost a walk over all pairs. */
+enum { RUNTIME_NEEDS_MAX = 256 };
+
 typedef struct Runtime {
         char **cgroups, **mkdir;
         size_t n_cgroups, n_mkdir;
@@ -38,6 +41,10 @@ typedef struct Runtime {
         FailPolicy fail;
         unsigned timeout;        /* seconds, 0 when not given */
         const char *oci_runtime; /* "" when not given */
+        char **needs;
+        size_t n_needs;
+        ProbeSpec ready, health;
+        unsigned restart_limit, stop_timeout; /* stop_timeout: seconds; both 0 when not given */
 } Runtime;
 
 /* Everything in *ret lives in the arena.  Errors are ERR_SPEC and name the key. */

@@ -20,6 +20,14 @@ static void runtime_json(const char *text) {
         for (size_t i = 0; i < r.n_interfaces; i++)
                 if (!*r.interfaces[i].name)
                         abort();
+        const ProbeSpec *probes[] = { &r.ready, &r.health };
+        for (size_t i = 0; i < 2; i++) {
+                const ProbeSpec *p = probes[i];
+                if (p->kind == PROBE_EXEC ? !p->exec[0] : p->kind != PROBE_NONE && !*p->target)
+                        abort();
+                if (p->kind != PROBE_NONE && (!p->interval || !p->timeout || !p->retries))
+                        abort();
+        }
 }
 
 static void config_json(const char *text, size_t n) {

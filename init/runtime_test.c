@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "init/runtime.h"
+#include "lib/base/str.h"
 
 static int parse(const char *text, Arena **arena, Runtime *rt, Err *e) {
         *arena = arena_new();
@@ -24,7 +25,10 @@ static const char full[] =
         "{\"name\": \"v0\", \"peer\": \"v1\"}, {\"name\": \"eth1\"}],"
         "\"bindNS\": {\"cgroup\": \"\", \"net\": \"/run/netns/wg0\", \"uts\": null},"
         "\"restart\": \"always\", \"fail\": \"reboot\", \"timeout\": 120, "
-        "\"ociRuntime\": \"crun\", \"later\": {\"key\": 1} "
+        "\"ociRuntime\": \"crun\", "
+        "\"needs\": [\"a\", \"b\"], \"ready\": {\"tcp\": \"80\", \"interval\": 2}, "
+        "\"health\": {\"exec\": [\"x\", \"\"], \"retries\": 0, \"startPeriod\": 7}, "
+        "\"restartLimit\": 5, \"stopTimeout\": 3, \"later\": {\"key\": 1} "
         "}";
 
 static void everything_is_read(void **state) {
@@ -52,6 +56,21 @@ static void everything_is_read(void **state) {
         assert_int_equal(rt.fail, FAIL_REBOOT);
         assert_int_equal(rt.timeout, 120);
         assert_string_equal(rt.oci_runtime, "crun");
+        assert_int_equal(rt.n_needs, 2);
+        assert_string_equal(rt.needs[1], "b");
+        assert_int_equal(rt.ready.kind, PROBE_TCP);
+        assert_string_equal(rt.ready.target, "80");
+        assert_int_equal(rt.ready.interval, 2);
+        assert_int_equal(rt.ready.timeout, 60);
+        assert_int_equal(rt.health.kind, PROBE_EXEC);
+        assert_string_equal(rt.health.exec[0], "x");
+        assert_null(rt.health.exec[2]);
+        assert_int_equal(rt.health.interval, 30);
+        assert_int_equal(rt.health.timeout, 10);
+        assert_int_equal(rt.health.retries, 1); /* never without a try */
+        assert_int_equal(rt.health.start_period, 7);
+        assert_int_equal(rt.restart_limit, 5);
+        assert_int_equal(rt.stop_timeout, 3);
 }
 
 static void absent_null_and_empty_are_the_same(void **state) {
@@ -60,8 +79,8 @@ static void absent_null_and_empty_are_the_same(void **state) {
                 "{}",
                 "{\"cgroups\": null, \"mounts\": null, \"mkdir\": null, \"interfaces\": null,"
                 " \"bindNS\": null, \"namespace\": null, \"restart\": null, \"fail\": null, "
-                "\"timeout\": "
-                "null}",
+                "\"timeout\": null, \"needs\": null, \"ready\": null, \"health\": null, "
+                "\"restartLimit\": null, \"stopTimeout\": null}",
                 "{\"cgroups\": [], \"mounts\": [], \"mkdir\": [], \"interfaces\": [], \"bindNS\": "
                 "{},"
                 " \"namespace\": \"\", \"restart\": \"\", \"fail\": \"\"}",
@@ -77,6 +96,10 @@ static void absent_null_and_empty_are_the_same(void **state) {
                 assert_int_equal(rt.fail, FAIL_CONTINUE);
                 assert_int_equal(rt.timeout, 0);
                 assert_string_equal(rt.oci_runtime, "");
+                assert_int_equal(rt.n_needs, 0);
+                assert_int_equal(rt.ready.kind, PROBE_NONE);
+                assert_int_equal(rt.health.kind, PROBE_NONE);
+                assert_int_equal(rt.restart_limit + rt.stop_timeout, 0);
         }
 }
 
@@ -113,6 +136,15 @@ static void bad_input_is_an_error_with_a_place(void **state) {
                 { "{\"timeout\": -1}", "not a number of seconds" },
                 { "{\"timeout\": 1.5}", "not a number of seconds" },
                 { "{\"timeout\": 4294967296}", "not a number of seconds" },
+                { "{\"needs\": \"a\"}", "\"needs\" is not a list" },
+                { "{\"ready\": []}", "\"ready\": not an object" },
+                { "{\"ready\": {}}", "\"ready\": needs one of" },
+                { "{\"ready\": {\"tcp\": \"1\", \"file\": \"/x\"}}", "\"ready\": needs one of" },
+                { "{\"ready\": {\"exec\": []}}", "needs one of" },
+                { "{\"ready\": {\"tcp\": 80}}", "\"ready\": \"tcp\" is not a string" },
+                { "{\"health\": {\"file\": \"/x\", \"timeout\": \"1s\"}}",
+                  "\"health\": \"timeout\" is not a number of seconds" },
+                { "{\"restartLimit\": -1}", "\"restartLimit\" is not a number" },
                 { "{\"mkdir\": [\"a\\u0000b\"]}", "" },
                 { "{\"mkdir\": [\"\xff\"]}", "" },
                 { "{\"mkdir\": [], \"mkdir\": []}", "duplicate" },
@@ -127,6 +159,20 @@ static void bad_input_is_an_error_with_a_place(void **state) {
                 if (!strstr(e.text, t[i].part))
                         fail_msg("%s gives: %s", t[i].text, e.text);
         }
+}
+
+static void too_many_needs_are_refused(void **state) {
+        (void)state;
+        _cleanup_buf_ Buf b = { 0 };
+        buf_adds(&b, "{\"needs\": [\"a\"");
+        for (int i = 0; i < 256; i++)
+                buf_adds(&b, ", \"a\"");
+        buf_adds(&b, "]}");
+        _cleanup_arena_ Arena *a = NULL;
+        _cleanup_err_ Err e = ERR_INIT;
+        Runtime rt;
+        assert_int_equal(parse(b.data, &a, &rt, &e), -1);
+        assert_non_null(strstr(e.text, "more than 256"));
 }
 
 static void deep_nesting_is_refused(void **state) {
@@ -147,6 +193,7 @@ int main(void) {
                 cmocka_unit_test(everything_is_read),
                 cmocka_unit_test(absent_null_and_empty_are_the_same),
                 cmocka_unit_test(bad_input_is_an_error_with_a_place),
+                cmocka_unit_test(too_many_needs_are_refused),
                 cmocka_unit_test(deep_nesting_is_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
