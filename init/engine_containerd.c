@@ -174,7 +174,7 @@ static bool do_runtime(void *self, const char *ns, const char *name, EngineRunti
         if (!units_find_in(c->units, ns, name))
                 return false;
         const char *program = program_of(c, ns, name);
-        ret->program = program ? program : "/usr/bin/runc";
+        ret->program = program ? program : "runc"; /* in PATH, as the shim finds it */
         snprintf(ret->root, sizeof ret->root, "/run/containerd/runc/%s", ns);
         return true;
 }
