@@ -255,7 +255,8 @@ void engine_direct_reap(DirectEngine *d) {
                 if (c->verb == VERB_MAKE && c->pid > 0)
                         return;
         for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-                child_ended(d, pid, status);
+                if (!child_ended(d, pid, status))
+                        units_on_child(d->units, pid, status); /* a probe, or a stranger */
 }
 
 uint64_t engine_direct_deadline(const DirectEngine *d) {

@@ -1,6 +1,7 @@
 /* requests.c - see requests.h.  Each verb is a row of the table at the end. */
 #include "init/requests.h"
 
+#include "init/unitorder.h"
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
@@ -22,12 +23,33 @@ void requests_forget(void *data, unsigned slot) {
         ((Requests *)data)->pending[slot].kind = REQUEST_NONE;
 }
 
+/* Why a unit does not go on by itself, or what went wrong last; the caller frees it. */
+static char *reason(const Requests *r, const Unit *u) {
+        const char *need = unit_state(u) == UNIT_WAITING ? unitorder_blocker(r->units, u) : NULL;
+        return need ? xasprintf("waiting for %s", need) : xstrdup(unit_error(u));
+}
+
+/* What waits for others may do so for ever; the client need not. */
+static void answer_waiting(Requests *r, unsigned slot, const Unit *u) {
+        if (!unitorder_blocker(r->units, u))
+                return;
+        _cleanup_free_ char *why = reason(r, u);
+        _cleanup_free_ char *note = xasprintf("service %s: %s", unit_name(u), why);
+        r->pending[slot].kind = REQUEST_NONE;
+        control_reply(r->control, slot, json_pack("{s:b,s:s}", "ok", 1, "note", note));
+}
+
 static void finish_start(Requests *r, unsigned slot, const Unit *u) {
         _cleanup_free_ char *text = NULL;
         switch (unit_state(u)) {
         case UNIT_RUNNING:
+                if (!unit_is_ready(u))
+                        break;
                 r->pending[slot].kind = REQUEST_NONE;
                 answer_ok(r, slot);
+                break;
+        case UNIT_WAITING:
+                answer_waiting(r, slot, u);
                 break;
         case UNIT_BACKOFF:
         case UNIT_FAILED:
@@ -59,11 +81,33 @@ void requests_unit_changed(Requests *r, Unit *u) {
         }
 }
 
-static json_t *describe(const Unit *u) {
-        return json_pack("{s:s,s:s,s:s,s:i,s:i,s:f,s:s}", "name", unit_name(u), "namespace",
-                         unit_namespace(u), "state", unit_state_name(u), "pid", (int)unit_pid(u),
-                         "restarts", (int)unit_restarts(u), "uptime", unit_uptime(u), "error",
-                         unit_error(u));
+static json_t *describe_needs(const Unit *u) {
+        size_t n;
+        char *const *names = unit_needs(u, &n);
+        json_t *list = json_array();
+        for (size_t i = 0; i < n; i++)
+                json_array_append_new(list, json_string(names[i]));
+        return list;
+}
+
+/* What its probes say; "" when it has none or does not run. */
+static const char *health_word(const Unit *u) {
+        static const char *const words[] = { [UNIT_UNASKED] = "",
+                                             [UNIT_STARTING] = "starting",
+                                             [UNIT_HEALTHY] = "healthy",
+                                             [UNIT_UNHEALTHY] = "unhealthy" };
+        UnitState s = unit_state(u);
+        return s == UNIT_RUNNING || s == UNIT_STOPPING ? words[unit_health(u)] : "";
+}
+
+static json_t *describe(const Requests *r, const Unit *u) {
+        _cleanup_free_ char *why = reason(r, u);
+        return json_pack("{s:s,s:s,s:s,s:i,s:i,s:f,s:b,s:s,s:o,s:i,s:s}", "name", unit_name(u),
+                         "namespace", unit_namespace(u), "state", unit_state_name(u), "pid",
+                         (int)unit_pid(u), "restarts", (int)unit_restarts(u), "uptime",
+                         unit_uptime(u), "ready", unit_is_ready(u), "health", health_word(u),
+                         "needs", describe_needs(u), "restartLimit", (int)unit_restart_limit(u),
+                         "error", why);
 }
 
 static void do_start(Requests *r, unsigned slot, Unit *u, const json_t *request) {
@@ -94,7 +138,7 @@ static void do_status(Requests *r, unsigned slot, Unit *u, const json_t *request
         json_t *list = json_array();
         for (size_t i = 0; i < r->units->n; i++)
                 if (!u || u == r->units->v[i])
-                        json_array_append_new(list, describe(r->units->v[i]));
+                        json_array_append_new(list, describe(r, r->units->v[i]));
         control_reply(r->control, slot, json_pack("{s:b,s:o}", "ok", 1, "services", list));
 }
 

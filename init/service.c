@@ -73,9 +73,9 @@ static const struct {
         { "start", "NAME", "start a service that does not run", STARTER, NAME, run_change },
         { "stop", "NAME", "stop a service until it is started again", STARTER, NAME, run_change },
         { "restart", "NAME", "stop and start a service", STARTER, NAME, run_change },
-        { "status", "[NAME]", "show one service, or all; exit 3 if it does not run", CLIENT,
-          MAY_NAME, run_list },
-        { "list", "", "show all services", CLIENT, NO_NAME, run_list },
+        { "status", "[NAME]", "show one service, or all; exit 3 if it does not run",
+          CLIENT | REPORT, MAY_NAME, run_list },
+        { "list", "", "show all services", CLIENT | REPORT, NO_NAME, run_list },
         { "logs", "NAME", "print what a service wrote", CLIENT, NAME, run_logs },
         { "boot", "", "show where the time of the boot went", REPORT, NO_NAME, run_boot },
         { "help", "", "show this text", CLIENT, NO_NAME, run_help },
@@ -148,6 +148,9 @@ static int run_change(const Settings *s) {
         _cleanup_free_ char *dump = s->dump ? path_join(cwd, s->dump) : NULL;
         here.dump = dump;
         json_t *reply = ask(&here);
+        const char *note = json_string_value(json_object_get(reply, "note"));
+        if (note)
+                log_line("%s", note);
         json_decref(reply);
         return reply ? 0 : 1;
 }
@@ -163,9 +166,38 @@ static void print_service(const json_t *o) {
         if (pid > 0)
                 snprintf(uptime, sizeof uptime, "%.1fs",
                          json_number_value(json_object_get(o, "uptime")));
-        printf("%-24s %-9s %8lld %8lld %10s%s%s\n", text_of(o, "name"), text_of(o, "state"),
+        const char *health = *text_of(o, "health") ? text_of(o, "health") : "-";
+        const char *error = text_of(o, "error");
+        printf("%-24s %-9s %8lld %8lld %10s %-*s%s%s\n", text_of(o, "name"), text_of(o, "state"),
                (long long)pid, (long long)json_integer_value(json_object_get(o, "restarts")),
-               uptime, *text_of(o, "error") ? "  " : "", text_of(o, "error"));
+               uptime, *error ? 9 : 0, health, *error ? "  " : "", error);
+}
+
+static void print_table(const json_t *services) {
+        size_t i;
+        const json_t *o;
+        printf("%-24s %-9s %8s %8s %10s %s\n", "NAME", "STATE", "PID", "RESTARTS", "UPTIME",
+               "HEALTH");
+        json_array_foreach(services, i, o) {
+                print_service(o);
+        }
+}
+
+/* What the table has no room for. */
+static void print_details(const json_t *o) {
+        size_t i;
+        const json_t *need;
+        json_int_t limit = json_integer_value(json_object_get(o, "restartLimit"));
+        if (json_array_size(json_object_get(o, "needs")) > 0) {
+                printf("needs:");
+                json_array_foreach(json_object_get(o, "needs"), i, need) {
+                        printf(" %s", json_string_value(need));
+                }
+                printf("\n");
+        }
+        printf("ready: %s\n", json_is_true(json_object_get(o, "ready")) ? "yes" : "no");
+        if (limit > 0)
+                printf("starts in quick succession: at most %lld\n", (long long)limit);
 }
 
 static int run_list(const Settings *s) {
@@ -175,13 +207,16 @@ static int run_list(const Settings *s) {
         json_t *reply = ask(&all);
         if (!reply)
                 return 1;
-        bool running = true;
-        size_t i;
-        const json_t *o;
-        printf("%-24s %-9s %8s %8s %10s\n", "NAME", "STATE", "PID", "RESTARTS", "UPTIME");
-        json_array_foreach(json_object_get(reply, "services"), i, o) {
-                print_service(o);
-                running = running && str_eq(text_of(o, "state"), "running");
+        const json_t *services = json_object_get(reply, "services");
+        const json_t *first = json_array_get(services, 0);
+        bool running = str_eq(text_of(first, "state"), "running");
+        if (s->json) {
+                json_dumpf(services, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+                printf("\n");
+        } else {
+                print_table(services);
+                if (s->name)
+                        print_details(first);
         }
         json_decref(reply);
         return s->name && !running ? 3 : 0;

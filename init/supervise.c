@@ -54,20 +54,14 @@ static int watch(const Supervisor *s, int op, int fd, uint32_t events, uint32_t 
 static void on_unit_changed(void *data, Unit *u) {
         Supervisor *s = data;
         requests_unit_changed(&s->requests, u);
-        if (s->gate_open && !s->stopping)
-                units_sum_up(&s->units);
 }
 
 /* Services may start: what runs them is in step and the gate is open. */
 static void update_ready(Supervisor *s) {
         bool up = s->direct || link_is_up(s->link);
         bool ready = s->gate_open && !s->stopping && up;
-        bool rises = ready && !s->units.env.ready;
         s->units.env.ready = ready;
-        if (!rises)
-                return;
-        units_start_waiting(&s->units);
-        units_sum_up(&s->units);
+        s->units.env.recheck = true;
 }
 
 static void on_link_changed(void *data) {
@@ -99,7 +93,7 @@ static void begin_shutdown(Supervisor *s) {
         if (!s->o->quiet)
                 log_init("stopping %zu services", s->units.n);
         update_ready(s);
-        units_stop_all(&s->units);
+        units_stop_all(&s->units, s->stop_deadline);
         if (s->link && !units_all_stopped(&s->units))
                 link_hurry(s->link);
 }
@@ -108,9 +102,12 @@ static void handle_signal(Supervisor *s) {
         struct signalfd_siginfo si;
         if (read(s->signals, &si, sizeof si) != (ssize_t)sizeof si)
                 return;
-        if (si.ssi_signo != SIGCHLD)
+        if (si.ssi_signo != SIGCHLD) {
                 begin_shutdown(s);
-        else if (s->direct)
+                return;
+        }
+        units_reap(&s->units);
+        if (s->direct)
                 engine_direct_reap(s->direct);
 }
 

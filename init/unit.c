@@ -17,7 +17,8 @@
 #include "lib/base/mem.h"
 #include "lib/base/str.h"
 
-#define STOP_TIMEOUT_MS 10000
+#define STOP_TIMEOUT_MS 10000 /* without stopTimeout */
+#define KILL_TIMEOUT_MS 10000
 
 const char *const unit_state_names[] = {
         [UNIT_WAITING] = "waiting",   [UNIT_CREATING] = "starting", [UNIT_RUNNING] = "running",
@@ -26,9 +27,7 @@ const char *const unit_state_names[] = {
         [UNIT_LOST] = "lost",
 };
 
-/* Namespace, policy and runtime are needed before the first start, to find what a former boot left.
- */
-static int read_settings(Unit *u, Err *e) {
+int unit_read_settings(Unit *u, Err *e) {
         _cleanup_bundle_ Bundle *b = NULL;
         if (bundle_open(u->path, &b, e) < 0)
                 return -1;
@@ -38,9 +37,12 @@ static int read_settings(Unit *u, Err *e) {
         free(u->ns);
         u->ns = xstrdup(str_is_empty(ns) ? u->env->ns : ns);
         u->policy = policy_choose(bundle_restart(b), u->env->policy);
+        bundle_free(u->bundle);
+        u->bundle = take(b);
+        u->linked = false;
         free(u->runtime);
         u->runtime = NULL;
-        return ociruntime_named(bundle_oci_runtime(b), &u->runtime, e);
+        return ociruntime_named(bundle_oci_runtime(u->bundle), &u->runtime, e);
 }
 
 int unit_new(UnitEnv *env, const char *path, Unit **ret, Err *e) {
@@ -57,8 +59,9 @@ int unit_new(UnitEnv *env, const char *path, Unit **ret, Err *e) {
         u->err_log = xasprintf("%s/%s.log", env->log_dir, u->name);
         u->wanted = true;
         u->deadline = UINT64_MAX;
-        /* A bad runtime.json is reported when the unit is started, with the others. */
-        read_settings(u, NULL);
+        /* Namespace, policy, needs and runtime are wanted before the first start.  A bad
+         * runtime.json is reported when the unit is started, with the others. */
+        unit_read_settings(u, NULL);
         *ret = u;
         return 0;
 }
@@ -75,7 +78,9 @@ void unit_free(Unit *u) {
         if (!u)
                 return;
         drop_calls(u);
+        unitprobe_end(u);
         bundle_free(u->bundle);
+        free(u->needs);
         free(u->path);
         free(u->ns);
         free(u->out_log);
@@ -86,14 +91,28 @@ void unit_free(Unit *u) {
         free(u);
 }
 
+/* A word of the state and whether it was ready; nothing for one that is on its way up. */
+static void keep_state(const Unit *u, UnitState s) {
+        char text[32];
+        snprintf(text, sizeof text, "%s%s", unit_state_names[s], u->ready ? " ready" : "");
+        unitstate_save(u->env->state_dir, u->name, text);
+}
+
+void unit_keep_ready(const Unit *u) {
+        keep_state(u, UNIT_RUNNING);
+}
+
 void unit_set_state(Unit *u, UnitState s) {
         u->state = s;
         if (s != UNIT_BACKOFF && s != UNIT_STOPPING)
                 u->deadline = UINT64_MAX;
+        if (s != UNIT_RUNNING)
+                unitprobe_end(u);
         if (s == UNIT_STOPPED || s == UNIT_EXITED || s == UNIT_FAILED)
-                unitstate_save(u->env->state_dir, u->name, unit_state_names[s]);
+                keep_state(u, s);
         else if (s == UNIT_CREATING)
                 unitstate_clear(u->env->state_dir, u->name);
+        u->env->recheck = true;
         u->env->changed(u->env->data, u);
 }
 
@@ -102,32 +121,26 @@ static void set_error(Unit *u, const char *text) {
         u->error = text ? xstrdup(text) : NULL;
 }
 
-/* A unit that a former supervisor started has mounts but no Bundle that knows them. */
-static void bundle_drop(Unit *u) {
-        if (u->bundle)
+/* A unit that a former supervisor started has mounts that no Bundle knows. */
+static void drop_mounts(Unit *u) {
+        if (u->mounted)
                 bundle_cleanup(u->bundle);
         else
                 unitprep_unmount(u->path);
-        bundle_free(u->bundle);
-        u->bundle = NULL;
+        u->mounted = false;
 }
 
 /* Where a unit that is gone from the engine goes next. */
 static void rest(Unit *u) {
-        if (!u->wanted && !u->again) {
-                unit_set_state(u, UNIT_STOPPED);
-                return;
-        }
         if (u->again) {
                 u->again = false;
                 u->wanted = true;
                 u->failures = 0;
                 u->next = UNIT_WAITING;
+        } else if (!u->wanted) {
+                u->next = UNIT_STOPPED;
         }
-        if (u->next == UNIT_WAITING && u->env->ready)
-                unit_go(u);
-        else
-                unit_set_state(u, u->next);
+        unit_set_state(u, u->next);
 }
 
 static void on_wiped(void *data, const EngineReply *r) {
@@ -135,10 +148,7 @@ static void on_wiped(void *data, const EngineReply *r) {
         u->wipe_call = 0;
         if (r->error)
                 log_line("service %s: remove its container: %s", u->name, r->error);
-        bundle_drop(u);
-        uint64_t deadline = u->deadline; /* of the back-off, which began at the end of the task */
-        u->state = u->next;
-        u->deadline = deadline;
+        drop_mounts(u);
         rest(u);
 }
 
@@ -146,11 +156,32 @@ void unit_clean(Unit *u, bool kill_first, UnitState next) {
         uint64_t deadline = u->deadline;
         drop_calls(u);
         u->next = next;
+        /* Work that is done well stays done. */
+        u->ready = u->ready && next == UNIT_EXITED && u->exit_status == 0;
         unit_set_state(u, UNIT_CLEANING);
         u->deadline = next == UNIT_BACKOFF ? deadline : UINT64_MAX;
         u->pid = 0;
         if (u->env->engine)
                 u->wipe_call = engine_wipe(u->env->engine, u->ns, u->name, kill_first, on_wiped, u);
+}
+
+/* The pause before the next start runs from the end of the last one. */
+static void back_off(Unit *u, const char *text, uint64_t lived_ms, bool kill_first) {
+        unsigned limit = unit_restart_limit(u);
+        uint64_t delay = policy_delay_ms(&u->failures, lived_ms);
+        if (policy_gives_up(u->failures, limit)) {
+                _cleanup_free_ char *last =
+                        xasprintf("%s; given up after %u start%s in quick succession", text, limit,
+                                  limit == 1 ? "" : "s");
+                set_error(u, last);
+                log_line("service %s: %s", u->name, last);
+                unit_clean(u, kill_first, UNIT_FAILED);
+                return;
+        }
+        log_line("service %s: %s; restarting in %llus", u->name, text,
+                 (unsigned long long)(delay / 1000));
+        u->deadline = clock_ms() + delay;
+        unit_clean(u, kill_first, UNIT_BACKOFF);
 }
 
 void unit_decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, bool kill_first,
@@ -163,22 +194,16 @@ void unit_decide(Unit *u, const char *text, bool restart, uint64_t lived_ms, boo
                 if (!u->env->quiet)
                         log_line("service %s: %s", u->name, text);
                 unit_clean(u, kill_first, UNIT_STOPPED);
-                return;
-        }
-        if (!restart) {
+        } else if (!restart) {
                 if (final == UNIT_FAILED || u->exit_status != 0 || !u->env->quiet)
                         log_line("service %s: %s", u->name, text);
                 unit_clean(u, kill_first, final);
-                return;
+        } else {
+                back_off(u, text, lived_ms, kill_first);
         }
-        uint64_t delay = policy_delay_ms(&u->failures, lived_ms);
-        log_line("service %s: %s; restarting in %llus", u->name, text,
-                 (unsigned long long)(delay / 1000));
-        u->deadline = clock_ms() + delay;
-        unit_clean(u, kill_first, UNIT_BACKOFF);
 }
 
-static void fail_to_start(Unit *u, const char *text) {
+void unit_fail_to_start(Unit *u, const char *text) {
         _cleanup_free_ char *full = xasprintf("could not be started: %s", text);
         u->exit_status = ENGINE_STATUS_UNKNOWN;
         unit_decide(u, full, u->policy != RESTART_NO, 0, true, UNIT_FAILED);
@@ -186,9 +211,14 @@ static void fail_to_start(Unit *u, const char *text) {
 
 static void handle_end(Unit *u) {
         uint64_t lived = u->started_ms ? clock_ms() - u->started_ms : 0;
-        _cleanup_free_ char *text = xasprintf("exited with status %u after %.1fs", u->exit_status,
-                                              (double)lived / 1000);
-        unit_decide(u, text, policy_restarts(u->policy, u->exit_status), lived, false, UNIT_EXITED);
+        _cleanup_free_ char *text =
+                xasprintf("%sexited with status %u after %.1fs", u->unhealthy ? "unhealthy, " : "",
+                          u->exit_status, (double)lived / 1000);
+        if (u->unhealthy)
+                unit_decide(u, text, u->policy != RESTART_NO, lived, false, UNIT_FAILED);
+        else
+                unit_decide(u, text, policy_restarts(u->policy, u->exit_status), lived, false,
+                            UNIT_EXITED);
 }
 
 static void task_ended(Unit *u, uint32_t status) {
@@ -226,23 +256,30 @@ static void send_signal(Unit *u, int signo) {
                 u->call = engine_kill(u->env->engine, u->ns, u->name, signo, on_stop_killed, u);
 }
 
+static uint64_t stop_timeout_ms(const Unit *u) {
+        unsigned seconds = u->bundle ? bundle_stop_timeout(u->bundle) : 0;
+        return seconds ? (uint64_t)seconds * 1000 : STOP_TIMEOUT_MS;
+}
+
 void unit_begin_stop(Unit *u) {
-        u->killed = false;
-        u->deadline = clock_ms() + STOP_TIMEOUT_MS;
+        u->killed = u->ready = false;
+        u->stop_ms = clock_ms();
+        u->deadline = u->stop_ms + stop_timeout_ms(u);
         unit_set_state(u, UNIT_STOPPING);
         send_signal(u, SIGTERM);
 }
 
 static void has_started(Unit *u) {
-        if (!u->tried)
+        if (!u->tried && !u->has_run)
                 bootlog_note(BOOTLOG_SERVICE_START, u->name, NULL);
-        u->tried = u->has_run = true;
+        u->has_run = true;
         u->started_ms = clock_ms();
         set_error(u, NULL);
         if (!u->env->quiet)
                 log_line("service %s: started (pid %d) at %.2fs", u->name, (int)u->pid,
                          log_uptime());
         unit_set_state(u, UNIT_RUNNING);
+        unitprobe_begin(u);
         if (u->ended)
                 handle_end(u);
         else if (!u->wanted)
@@ -253,7 +290,7 @@ static void on_started(void *data, const EngineReply *r) {
         Unit *u = data;
         u->call = 0;
         if (r->error)
-                fail_to_start(u, r->error);
+                unit_fail_to_start(u, r->error);
         else
                 has_started(u);
 }
@@ -272,13 +309,13 @@ static void on_made(void *data, const EngineReply *r) {
                 return;
         }
         if (r->error) {
-                fail_to_start(u, r->error);
+                unit_fail_to_start(u, r->error);
                 return;
         }
         u->collided = false;
         u->pid = r->pid;
         if (!r->started && bundle_attach(u->bundle, u->pid, &err) < 0) {
-                fail_to_start(u, err.text);
+                unit_fail_to_start(u, err.text);
                 return;
         }
         u->wait_call = engine_wait(u->env->engine, u->ns, u->name, unit_on_wait, u);
@@ -293,11 +330,14 @@ static void on_made(void *data, const EngineReply *r) {
 static int prepare(Unit *u, Buf *spec, Err *e) {
         _cleanup_err_ Err log_err = ERR_INIT;
         _cleanup_free_ char *dump = take(u->dump);
-        if (read_settings(u, e) < 0 || bundle_open(u->path, &u->bundle, e) < 0 ||
-            bundle_prepare(u->bundle, e) < 0 || unitprep_spec(u->path, dump, spec, e) < 0)
+        if (unit_read_settings(u, e) < 0)
                 return -1;
-        if (unitprep_log(u->out_log, u->tried, &log_err) < 0 ||
-            unitprep_log(u->err_log, u->tried, &log_err) < 0)
+        u->mounted = true;
+        if (bundle_prepare(u->bundle, e) < 0 || unitprep_spec(u->path, dump, spec, e) < 0)
+                return -1;
+        bool keep = u->tried || u->has_run;
+        if (unitprep_log(u->out_log, keep, &log_err) < 0 ||
+            unitprep_log(u->err_log, keep, &log_err) < 0)
                 log_line("service %s: %s", u->name, log_err.text);
         return 0;
 }
@@ -305,7 +345,8 @@ static int prepare(Unit *u, Buf *spec, Err *e) {
 void unit_go(Unit *u) {
         _cleanup_err_ Err err = ERR_INIT;
         _cleanup_buf_ Buf spec = { 0 };
-        u->ended = u->killed = u->was_running = false;
+        u->ended = u->killed = u->was_running = u->ready = u->unhealthy = false;
+        u->probe.health = UNIT_UNASKED;
         u->exit_status = 0;
         u->started_ms = 0;
         u->pid = 0;
@@ -313,7 +354,7 @@ void unit_go(Unit *u) {
                 bootlog_note(BOOTLOG_SERVICE_BEGIN, u->name, NULL);
         unit_set_state(u, UNIT_CREATING);
         if (prepare(u, &spec, &err) < 0) {
-                fail_to_start(u, err.text);
+                unit_fail_to_start(u, err.text);
                 return;
         }
         const EngineMake make = { .ns = u->ns,
@@ -343,13 +384,11 @@ int unit_start(Unit *u, const char *dump_spec, Err *e) {
                 return err_set(e, ERR_USAGE, 0, "service %s is %s", u->name,
                                unit_state_names[u->state]);
         set_dump(u, dump_spec);
+        unit_read_settings(u, NULL); /* somebody may have changed what it needs */
         u->wanted = true;
         u->again = false;
         u->failures = 0;
-        if (u->env->ready)
-                unit_go(u);
-        else
-                unit_set_state(u, UNIT_WAITING);
+        unit_set_state(u, UNIT_WAITING);
         return 0;
 }
 
@@ -378,78 +417,44 @@ void unit_stop(Unit *u) {
         }
 }
 
-uint64_t unit_deadline(const Unit *u) {
-        /* During CLEANING the deadline of the back-off to come is kept in the same place. */
-        return u->state == UNIT_BACKOFF || u->state == UNIT_STOPPING ? u->deadline : UINT64_MAX;
+/* Of a stop, no later than the end of the time that a machine going down has for all. */
+static uint64_t kill_deadline(const Unit *u) {
+        return !u->killed && u->env->kill_by ? MIN(u->deadline, u->env->kill_by) : u->deadline;
 }
 
-void unit_tick(Unit *u, uint64_t now_ms) {
-        if (unit_deadline(u) > now_ms)
-                return;
-        if (u->state == UNIT_BACKOFF) {
-                u->restarts++;
-                if (u->env->ready)
-                        unit_go(u);
-                else
-                        unit_set_state(u, UNIT_WAITING);
-        } else if (!u->killed) {
-                log_line("service %s: still running %d s after SIGTERM, sending SIGKILL", u->name,
-                         STOP_TIMEOUT_MS / 1000);
+uint64_t unit_deadline(const Unit *u) {
+        /* During CLEANING the deadline of the back-off to come is kept in the same place. */
+        uint64_t own = u->state == UNIT_BACKOFF    ? u->deadline
+                       : u->state == UNIT_STOPPING ? kill_deadline(u)
+                                                   : UINT64_MAX;
+        return MIN(own, unitprobe_deadline(u));
+}
+
+static void stop_expired(Unit *u, uint64_t now_ms) {
+        if (!u->killed) {
+                log_line("service %s: still running %llu s after SIGTERM, sending SIGKILL", u->name,
+                         (unsigned long long)(now_ms - u->stop_ms + 500) / 1000);
                 u->killed = true;
-                u->deadline = now_ms + STOP_TIMEOUT_MS;
+                u->deadline = now_ms + KILL_TIMEOUT_MS;
                 engine_cancel(u->env->engine, u->call);
                 u->call = 0;
                 send_signal(u, SIGKILL);
-        } else {
-                log_line("service %s: does not end, giving up on it", u->name);
-                unit_clean(u, true, UNIT_STOPPED);
+                return;
         }
+        log_line("service %s: does not end, giving up on it", u->name);
+        if (u->unhealthy && u->wanted)
+                unit_decide(u, "unhealthy and does not end", u->policy != RESTART_NO, 0, true,
+                            UNIT_FAILED);
+        else
+                unit_clean(u, true, UNIT_STOPPED);
 }
 
-const char *unit_name(const Unit *u) {
-        return u->name;
-}
-
-const char *unit_namespace(const Unit *u) {
-        return u->ns;
-}
-
-const char *unit_runtime(const Unit *u) {
-        return u->runtime;
-}
-
-UnitState unit_state(const Unit *u) {
-        return u->state;
-}
-
-const char *unit_state_name(const Unit *u) {
-        return unit_state_names[u->state];
-}
-
-pid_t unit_pid(const Unit *u) {
-        return u->state == UNIT_RUNNING || u->state == UNIT_STOPPING ? u->pid : 0;
-}
-
-unsigned unit_restarts(const Unit *u) {
-        return u->restarts;
-}
-
-double unit_uptime(const Unit *u) {
-        return unit_pid(u) > 0 ? (double)(clock_ms() - u->started_ms) / 1000 : 0;
-}
-
-const char *unit_error(const Unit *u) {
-        return u->error ? u->error : "";
-}
-
-bool unit_was_tried(const Unit *u) {
-        return u->tried;
-}
-
-bool unit_has_run(const Unit *u) {
-        return u->has_run;
-}
-
-const char *unit_log_path(const Unit *u, bool err) {
-        return err ? u->err_log : u->out_log;
+void unit_tick(Unit *u, uint64_t now_ms) {
+        unitprobe_tick(u, now_ms);
+        if (u->state == UNIT_BACKOFF && u->deadline <= now_ms) {
+                u->restarts++;
+                unit_set_state(u, UNIT_WAITING);
+        } else if (u->state == UNIT_STOPPING && kill_deadline(u) <= now_ms) {
+                stop_expired(u, now_ms);
+        }
 }

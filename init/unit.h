@@ -14,7 +14,8 @@
 #include "init/engine.h"
 
 typedef enum UnitState {
-        UNIT_WAITING,  /* may be started as soon as there is an engine and the gate is open */
+        UNIT_WAITING,  /* to be started as soon as there is an engine, the gate is open and what it
+                          needs is ready */
         UNIT_CREATING, /* from the first mount to the answer to the start */
         UNIT_RUNNING,
         UNIT_STOPPING, /* asked to end, not ended yet */
@@ -26,6 +27,9 @@ typedef enum UnitState {
         UNIT_LOST,     /* the engine was lost while it had the unit in its hands */
 } UnitState;
 
+/* What the last probes say; UNIT_UNASKED for a service without any. */
+typedef enum UnitHealth { UNIT_UNASKED, UNIT_STARTING, UNIT_HEALTHY, UNIT_UNHEALTHY } UnitHealth;
+
 typedef struct Unit Unit;
 
 typedef struct UnitEnv {
@@ -36,6 +40,8 @@ typedef struct UnitEnv {
         const char *state_dir; /* what a restarted supervisor must know; NULL: not kept */
         RestartPolicy policy;  /* of units that have none */
         bool quiet;            /* only failures are reported */
+        bool recheck;          /* set by units: somebody waiting may be startable now */
+        uint64_t kill_by;      /* no stop may wait longer before SIGKILL; 0: no limit */
         void (*changed)(void *data, Unit *u); /* after every change of state */
         void *data;
 } UnitEnv;
@@ -57,12 +63,19 @@ unsigned unit_restarts(const Unit *u);
 double unit_uptime(const Unit *u);     /* seconds; 0 when it does not run */
 const char *unit_error(const Unit *u); /* why it ended or could not be started; "" if fine */
 bool unit_was_tried(const Unit *u);    /* the first attempt to start it has been decided */
-bool unit_has_run(const Unit *u);
+/* Ready for those that need it: its probe has succeeded, or it has none and was started.  Stays
+ * true for one that has done its work and ended with status 0. */
+bool unit_is_ready(const Unit *u);
+bool unit_was_ready(const Unit *u); /* once since the machine started */
+UnitHealth unit_health(const Unit *u);
+char *const *unit_needs(const Unit *u, size_t *n); /* names */
+unsigned unit_restart_limit(const Unit *u);        /* 0: none */
 const char *unit_log_path(const Unit *u, bool err);
 
-/* Starts a unit in UNIT_WAITING; env must be ready. */
+/* Starts a unit in UNIT_WAITING; env must be ready.  What it needs is the caller's to know. */
 void unit_go(Unit *u);
-/* A user's wishes; a unit that has just ended is started when the engine has forgotten it.
+/* A user's wishes; the unit then waits for unit_go(), one that has just ended when the engine has
+ * forgotten it.
  * dump_spec may be NULL: where to write the container's config.json. */
 int unit_start(Unit *u, const char *dump_spec, Err *e);
 int unit_restart(Unit *u, const char *dump_spec, Err *e);
@@ -75,6 +88,10 @@ void unit_tick(Unit *u, uint64_t now_ms);
 /* A task of this unit ended or ran out of memory, by the event stream. */
 void unit_on_exit(Unit *u, pid_t pid, uint32_t exit_status);
 void unit_on_oom(Unit *u);
+/* The child process that asks whether the unit works; 0: there is none. */
+pid_t unit_probe_pid(const Unit *u);
+/* It has ended, and was collected: with this wait status. */
+void unit_on_probe(Unit *u, int status);
 
 /* The state that a former supervisor kept: to be called before the first unit_resync(). */
 void unit_adopt(Unit *u);

@@ -5,19 +5,27 @@
 #include "init/policy.h"
 #include "init/unitinside.h"
 #include "init/unitstate.h"
+#include "lib/base/mem.h"
 #include "lib/base/str.h"
 
+/* "STATE" or "STATE ready". */
 void unit_adopt(Unit *u) {
-        char word[16];
-        if (!unitstate_load(u->env->state_dir, u->name, word, sizeof word)) {
-                u->was_running = true;
-                u->state = UNIT_LOST;
+        char text[32];
+        u->was_running = true;
+        u->state = UNIT_LOST;
+        if (!unitstate_load(u->env->state_dir, u->name, text, sizeof text))
                 return;
-        }
-        for (UnitState s = UNIT_STOPPED; s <= UNIT_FAILED; s++)
-                if (str_eq(word, unit_state_names[s]))
+        char *blank = strchr(text, ' ');
+        u->ready = u->was_ready = blank && str_eq(blank + 1, "ready");
+        if (blank)
+                *blank = 0;
+        for (UnitState s = UNIT_STOPPED; s <= UNIT_FAILED; s++) {
+                if (str_eq(text, unit_state_names[s])) {
                         u->state = s;
-        u->tried = true;
+                        u->was_running = false;
+                        u->tried = true;
+                }
+        }
 }
 
 void unit_disconnected(Unit *u) {
@@ -44,6 +52,7 @@ static void readopt(Unit *u, const Task *t) {
         if (t->status != TASK_STOPPED && !u->env->quiet)
                 log_line("service %s: still running (pid %d)", u->name, (int)t->pid);
         unit_set_state(u, UNIT_RUNNING);
+        unitprobe_begin(u);
         if (!u->wanted)
                 unit_begin_stop(u);
 }
