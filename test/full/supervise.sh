@@ -351,6 +351,36 @@ else
 	ok "$step # SKIP no mount namespace"
 fi
 
+step="needs, readiness and health"
+forever='trap \"exit 0\" TERM; busybox sleep 100000 & wait'
+bundle app '{"needs": ["db"], "health": {"exec": ["/bin/sh", "-c", "test -e /tmp/good"], "interval": 1, "retries": 1}}' \
+	"busybox touch /tmp/good; $forever" needy
+bundle db '{"ready": {"exec": ["/bin/sh", "-c", "test -e /tmp/up"]}}' "busybox sleep 1; busybox touch /tmp/up; $forever" needy
+bundle late '{"needs": ["nobody"]}' "$forever" needy
+: >"$console"
+start_supervisor -path "$T/needy"
+until_true 60 says '^linuxkit: 2 of 3 services started at [0-9.]+s; waiting: late \(for nobody\)$'
+says '^service late: needs "nobody", which is no service$' || fail "no line for late"
+sed -n '/^service db: ready after/,$p' "$console" | grep -q '^service app: started' || fail "app does not wait for db"
+db=$(pid_of db)
+# The questions go on under another supervisor.
+kill -KILL "$supervisor"
+until_true 10 ended "$supervisor"
+wait "$supervisor" 2>/dev/null
+rm "$T/needy/app/rootfs/tmp/good"
+: >"$console"
+start_supervisor -path "$T/needy"
+until_true 30 says "^service db: still running \(pid $db\)$"
+until_true 30 says '^service app: unhealthy: /bin/sh: exit status 1 \(1 time in a row\)$'
+until_true 30 says '^service app: started'
+: >"$console"
+kill "$supervisor"
+until_true 40 ended "$supervisor"
+wait "$supervisor" || fail "exit status $?"
+supervisor=
+sed -n '/^service app: exited/,$p' "$console" | grep -q '^service db: exited' || fail "db was not stopped after app"
+ok "$step"
+
 step="an image without containerd and runtime says so once"
 : >"$console"
 start_supervisor -containerd "$T/nowhere" -runtime "$T/nowhere"
