@@ -108,7 +108,7 @@ case_policies() {
 	make_image "$TOP/test/full/small/policies.yml" policies raw-bios # which finds its root beside other disks
 	start policies-bios.img "$(memory 96 160)" --disk "$PWD/disk.img,size=1M,format=raw"
 	await 'onboot 000-missing: the image has no OCI runtime "youki"'
-	await 'onboot 001-hangs: killed after its timeout of 2 s'
+	await 'onboot 001-hangs: (killed after its )?timeout of 6 s'
 	await 'MARK first boot'
 	await 'onboot 002-once: fail: reboot'
 	await 'MARK onshutdown'
