@@ -48,17 +48,18 @@ static void ask_health(Unit *u) {
 }
 
 static void become_ready(Unit *u) {
+        bool first = !u->tried;
         if (u->ready)
                 return;
+        u->tried = u->ready = u->was_ready = true;
         if (bundle_ready(u->bundle)->kind != PROBE_NONE) {
-                if (!u->tried)
+                if (first)
                         bootlog_note(BOOTLOG_SERVICE_READY, u->name, NULL);
                 if (!u->env->quiet)
                         log_line("service %s: ready after %.1fs", u->name, unit_uptime(u));
                 u->probe.health = UNIT_HEALTHY;
+                unit_keep_ready(u); /* without a probe a successor needs no word of it */
         }
-        u->tried = u->ready = u->was_ready = true;
-        unit_keep_ready(u);
         ask_health(u);
         u->env->recheck = true;
         u->env->changed(u->env->data, u);
