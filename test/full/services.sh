@@ -88,7 +88,7 @@ asked_inside() {
 }
 
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$supervisor/status"; }
-descriptors() { ls "/proc/$supervisor/fd" | wc -l; }
+descriptors() { find "/proc/$supervisor/fd" -type l | wc -l; }
 
 case_supervisor() {
 	need busybox
