@@ -232,15 +232,17 @@ static void add_onboot(Phases *p, const BootReport *r, size_t i, double init_to)
 }
 
 static void add_service(Phases *p, const BootReport *r, size_t i) {
-        const Event *ev = &r->events[i], *end = find(r, i, BOOTREPORT_SERVICE_READY, ev->name);
-        const char *note = "ready";
-        if (!end) {
-                end = find(r, i, BOOTREPORT_SERVICE_START, ev->name);
-                note = NULL;
-        }
-        if (!end) {
-                end = find(r, i, BOOTREPORT_SERVICE_FAILED, ev->name);
-                note = end ? "failed" : "had not started";
+        static const struct {
+                const char *kind, *note;
+        } ends[] = { { BOOTREPORT_SERVICE_READY, "ready" },
+                     { BOOTREPORT_SERVICE_FAILED, "failed" }, /* may have been started before */
+                     { BOOTREPORT_SERVICE_START, NULL } };
+        const Event *ev = &r->events[i], *end = NULL;
+        const char *note = "had not started";
+        for (size_t k = 0; k < ARRAY_LEN(ends) && !end; k++) {
+                end = find(r, i, ends[k].kind, ev->name);
+                if (end)
+                        note = ends[k].note;
         }
         add_phase(p, "service", ev->name, ev->at, end ? end->at : p->end, note);
 }
