@@ -8,6 +8,9 @@
 
 #include "init/applets.h"
 #include "init/hooks.h"
+#include "init/logclient.h"
+#include "init/logd.h"
+#include "init/logwrite.h"
 #include "init/pid1.h"
 #include "init/service.h"
 #include "init/sys.h"
@@ -59,6 +62,10 @@ static const struct {
         { "reboot", applet_reboot },
         { "halt", applet_halt },
         { "modprobe", applet_modprobe },
+        { "memlogd", logd_main },
+        { "logd", logd_main },
+        { "logread", logclient_logread },
+        { "logwrite", logwrite_main },
 };
 
 int main(int argc, char **argv) {
