@@ -19,6 +19,11 @@ void log_init(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "linuxkit: STAGE at 1.23s" with the seconds since the machine started. */
 void log_stage(const char *stage);
 
+/* From now on, in this process and those it forks, every line also goes to the log daemon at this
+ * socket, never waited for: what it cannot take is missing there.  What this process has said
+ * before is made up for, as far as it is short. */
+void log_copy_to(const char *socket);
+
 /* Waits until the console at fd takes LOG_PIECE bytes.  False when it does not for long; from then
  * on, until there is room again, it is false at once. */
 bool log_has_room(int fd);

@@ -26,6 +26,7 @@
 #include "init/hooks.h"
 #include "init/hotplug.h"
 #include "init/log.h"
+#include "init/logkeep.h"
 #include "init/mounts.h"
 #include "init/power.h"
 #include "init/reporter.h"
@@ -68,6 +69,8 @@ typedef struct Pid1 {
         unsigned backoff;
         bool restart_at_once;
         dev_t state_dev; /* file system of /var/lib when containerd was started early */
+
+        LogKeep log;
 
         Stage stage;
         double deadline; /* of the stage, 0: none */
@@ -319,8 +322,16 @@ static void on_deadline(Pid1 *p) {
         next_stage(p);
 }
 
+/* While services may still write: the time until then would be theirs. */
+static void serve_log(Pid1 *p) {
+        if (p->log.due && sys_now() >= p->log.due && p->stage <= STAGE_SERVICES)
+                logkeep_start(&p->log);
+}
+
 static void child_ended(Pid1 *p, pid_t pid, int status) {
-        if (pid == p->boot)
+        if (pid == p->log.pid && p->stage <= STAGE_SERVICES)
+                logkeep_ended(&p->log, status);
+        else if (pid == p->boot)
                 boot_ended(p, status);
         else if (hotplug_ended(&p->hotplug, pid, status))
                 return;
@@ -392,6 +403,8 @@ static int time_left(const Pid1 *p) {
         double devices = p->stage == STAGE_RUNNING ? hotplug_due(&p->hotplug) : 0;
         if (devices && (!due || devices < due))
                 due = devices;
+        if (p->log.due && p->stage <= STAGE_SERVICES && (!due || p->log.due < due))
+                due = p->log.due;
         if (!due)
                 return -1;
         double left = (due - sys_now()) * 1000 + 1;
@@ -428,6 +441,7 @@ static void loop(Pid1 *p) {
                         on_deadline(p);
                 if (p->supervisor_due && sys_now() >= p->supervisor_due)
                         start_supervisor(p);
+                serve_log(p);
                 if (p->machine && p->stage == STAGE_RUNNING)
                         hotplug_serve(&p->hotplug, p->boot > 0);
         }
@@ -461,6 +475,8 @@ void pid1_run(bool machine) {
                 bootlog_note_at(begin, BOOTLOG_INIT);
                 bootlog_note(BOOTLOG_ROOT, NULL, NULL);
                 mounts_open_console();
+                logkeep_open(&p.log);
+                logkeep_start(&p.log);
                 hotplug_open(&p.hotplug);
                 power_scan(&p.power, "/dev/input"); /* drivers that are built in */
                 log_stage("mounts ready");
