@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 /* How much of the log is shown when the daemon dies early. */
 #define TAIL_BYTES 2048
 #define TAIL_LINES 8
+#define DRAIN_MS   100
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -54,6 +56,9 @@ static int open_stream(const char *word, const char *fallback, Err *e) {
         if (str_eq(word, "stderr"))
                 return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
         const char *path = word ? word : fallback;
+        struct stat st;
+        if (!word && stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+                return logpipe_open_writer(path);
         int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
         return fd < 0 ? err_set(e, ERR_IO, errno, "open %s", path) : fd;
 }
@@ -108,6 +113,21 @@ static void remove_half_deleted(const char *socket) {
                 closedir(spaces);
 }
 
+static bool logs_to_ours(const DaemonPaths *p) {
+        return p->pipe && p->to && p->to->ours;
+}
+
+/* Where containerd writes by default. */
+static const char *choose_output(const DaemonPaths *p) {
+        _cleanup_err_ Err e = ERR_INIT;
+        if (!logs_to_ours(p))
+                return p->log;
+        if (logpipe_renew(p->pipe, p->to->fifos, p->to->socket, "containerd", &e) == 0)
+                return p->pipe->path;
+        log_init("%s", e.text);
+        return p->log;
+}
+
 int daemon_start(Daemon *d, const DaemonPaths *p, Err *e) {
         if (access(p->binary, X_OK) < 0)
                 return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "run %s",
@@ -125,8 +145,9 @@ int daemon_start(Daemon *d, const DaemonPaths *p, Err *e) {
         *vec_push(argv, n, cap) = NULL;
 
         _cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        _cleanup_fd_ int out = open_stream(conf.out, p->log, e);
-        _cleanup_fd_ int err = out < 0 ? -1 : open_stream(conf.err, p->log, e);
+        const char *output = choose_output(p);
+        _cleanup_fd_ int out = open_stream(conf.out, output, e);
+        _cleanup_fd_ int err = out < 0 ? -1 : open_stream(conf.err, output, e);
         pid_t pid = -1;
         d->log_start = file_size(p->log);
         if (null < 0)
@@ -170,6 +191,8 @@ bool daemon_adopt(Daemon *d, const DaemonPaths *p) {
         if (fd < 0 || !sys_start_time(pid, &start) || start != want)
                 return false;
         *d = (Daemon){ .pid = pid, .pidfd = fd_take(&fd), .log_start = file_size(p->log) };
+        if (logs_to_ours(p))
+                logpipe_adopt(p->pipe, p->to->fifos, "containerd");
         return true;
 }
 
@@ -195,6 +218,11 @@ void daemon_reap(Daemon *d, const DaemonPaths *p, char *text, size_t size) {
 void daemon_print_log(const Daemon *d, const DaemonPaths *p) {
         if (d->to_console)
                 return;
+        /* The log daemon is a moment behind. */
+        for (int i = 0; i < DRAIN_MS && p->pipe && !logpipe_is_empty(p->pipe); i++)
+                poll(NULL, 0, 1);
+        if (logs_to_ours(p))
+                poll(NULL, 0, 2);
         _cleanup_fd_ int fd = open(p->log, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         struct stat st;
         char text[TAIL_BYTES + 1];

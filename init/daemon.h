@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "init/logsend.h"
 #include "lib/base/err.h"
 
 typedef struct DaemonPaths {
@@ -17,6 +18,9 @@ typedef struct DaemonPaths {
         const char *conf;   /* runtime-config.toml */
         const char *pid_file;
         const char *log; /* output of containerd unless conf names another place */
+        /* Both may be NULL.  With our log daemon the output goes to that, which writes the file. */
+        LogPipe *pipe;
+        const LogTarget *to;
 } DaemonPaths;
 
 typedef struct Daemon {

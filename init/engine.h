@@ -26,7 +26,7 @@ typedef void (*EngineFn)(void *data, const EngineReply *r);
 typedef struct EngineMake {
         const char *ns, *name; /* ns: containerd namespace */
         const char *path;      /* the bundle, mounted and ready */
-        const char *out, *err; /* existing files that the output is appended to */
+        const char *out, *err; /* existing files or FIFOs that the output is appended to */
         const char *spec;      /* config.json with an absolute root; not needed after the call */
         size_t spec_len;
         bool start; /* nothing is to be done between make and start: both at once, if it can */

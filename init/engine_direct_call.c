@@ -2,6 +2,7 @@
  * for one of them. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <stdio.h>
 
 #include "init/clock.h"
@@ -61,8 +62,13 @@ void direct_answer(DirectEngine *d, DirectCall *c, const EngineReply *r) {
         free(text);
 }
 
+/* A FIFO is opened for reading as well: while the log daemon is being restarted nobody else may
+ * have it open at the other end. */
 static int open_output(const char *path) {
-        int fd = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY) : -1;
+        struct stat st;
+        bool fifo = path && lstat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+        int flags = O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+        int fd = path ? open(path, flags | (fifo ? O_RDWR : O_WRONLY)) : -1;
         return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
 }
 

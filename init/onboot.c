@@ -316,9 +316,10 @@ static int run_one(Runner *r, const char *dir, const char *name, FailPolicy *pol
                   .config_file = config_file,
                   .runtime = runtime,
                   .deadline = UINT64_MAX };
+        const LogTarget log = logsend_target();
         if (r->console)
                 j.streams = streams_open_console();
-        else if (streams_open(r->log_dir, id, &j.streams, e) < 0)
+        else if (streams_open(r->log_dir, id, &log, &j.streams, e) < 0)
                 return -1;
         r->files |= streams_in_files(j.streams);
         int ret = run_job(&j, e);

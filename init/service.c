@@ -11,6 +11,8 @@
 #include "init/containerd.h"
 #include "init/control.h"
 #include "init/log.h"
+#include "init/logclient.h"
+#include "init/logd.h"
 #include "init/reporter.h"
 #include "init/supervise.h"
 #include "lib/base/mem.h"
@@ -18,12 +20,12 @@
 
 typedef struct Settings {
         SuperviseOptions o;
-        const char *command, *name, *dump, *gate;
-        bool json;
+        const char *command, *name, *dump, *gate, *lines;
+        bool json, follow, times;
 } Settings;
 
 /* Where an option may stand. */
-enum { GLOBAL = 1, SUPERVISOR = 2, CLIENT = 4, STARTER = 8, REPORT = 16 };
+enum { GLOBAL = 1, SUPERVISOR = 2, CLIENT = 4, STARTER = 8, REPORT = 16, READER = 32 };
 
 typedef struct Option {
         const char *name;
@@ -46,9 +48,15 @@ static const Option options[] = {
         { "config", SUPERVISOR, 0, offsetof(Settings, o.conf), "runtime-config.toml" },
         { "gate-fd", SUPERVISOR, 0, offsetof(Settings, gate),
           "descriptor that opens the way for services" },
-        { "run", SUPERVISOR | CLIENT | STARTER, 0, offsetof(Settings, o.run_dir),
+        { "run", SUPERVISOR | CLIENT | STARTER | READER, 0, offsetof(Settings, o.run_dir),
           "directory of the control socket" },
-        { "log", SUPERVISOR | CLIENT, 0, offsetof(Settings, o.log_dir), "directory of the logs" },
+        { "log", SUPERVISOR | CLIENT | READER, 0, offsetof(Settings, o.log_dir),
+          "directory of the logs" },
+        { "log-socket", SUPERVISOR | READER, 0, offsetof(Settings, o.log_socket),
+          "the log daemon's socket: for streams, or with `logs` for questions" },
+        { "f", READER, offsetof(Settings, follow), 0, "go on with what is written from now on" },
+        { "n", READER, 0, offsetof(Settings, lines), "only so many of the last lines" },
+        { "t", READER, offsetof(Settings, times), 0, "the time before each line" },
         { "dump-spec", STARTER, 0, offsetof(Settings, dump),
           "write the container's specification to this file" },
         { "json", REPORT, offsetof(Settings, json), 0, "print JSON" },
@@ -76,7 +84,7 @@ static const struct {
         { "status", "[NAME]", "show one service, or all; exit 3 if it does not run",
           CLIENT | REPORT, MAY_NAME, run_list },
         { "list", "", "show all services", CLIENT | REPORT, NO_NAME, run_list },
-        { "logs", "NAME", "print what a service wrote", CLIENT, NAME, run_logs },
+        { "logs", "NAME", "print what a service wrote", READER, NAME, run_logs },
         { "boot", "", "show where the time of the boot went", REPORT, NO_NAME, run_boot },
         { "help", "", "show this text", CLIENT, NO_NAME, run_help },
 };
@@ -222,16 +230,26 @@ static int run_list(const Settings *s) {
         return s->name && !running ? 3 : 0;
 }
 
-/* 0 when printed, 1 when the file does not exist, -1 after a message. */
-static int print_file(const char *path) {
+/* Prints a file from behind its first *skip lines, and takes those that it has from *skip; with
+ * print false it only adds their number.  0: done, 1: the file does not exist, -1: after a message.
+ */
+static int read_lines(const char *path, uint64_t *skip, bool print) {
         _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0 && errno == ENOENT)
                 return 1;
         char buf[16 << 10];
         ssize_t n = -1;
-        while (fd >= 0 && (n = read(fd, buf, sizeof buf)) > 0)
-                if (fwrite(buf, 1, (size_t)n, stdout) != (size_t)n)
+        while (fd >= 0 && (n = read(fd, buf, sizeof buf)) > 0) {
+                const char *p = buf, *end = buf + n;
+                while (p < end && (*skip > 0 || !print)) {
+                        const char *nl = memchr(p, '\n', (size_t)(end - p));
+                        if (nl)
+                                *skip = print ? *skip - 1 : *skip + 1;
+                        p = nl ? nl + 1 : end;
+                }
+                if (fwrite(p, 1, (size_t)(end - p), stdout) != (size_t)(end - p))
                         return -1;
+        }
         if (n == 0)
                 return 0;
         log_line("service: read %s: %s", path, strerror(errno));
@@ -239,19 +257,43 @@ static int print_file(const char *path) {
 }
 
 /* Standard output first, then standard error, each with what was rotated away. */
-static int run_logs(const Settings *s) {
+static int print_files(const Settings *s, uint64_t lines) {
         static const char *const kinds[] = { ".out.log.0", ".out.log", ".log.0", ".log" };
+        uint64_t skip = 0;
         bool found = false;
-        if (!containerd_id_is_valid(s->name))
-                return fail("no valid name for a service");
-        for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-                _cleanup_free_ char *path = xasprintf("%s/%s%s", s->o.log_dir, s->name, kinds[i]);
-                int r = print_file(path);
+        for (size_t i = lines ? 0 : ARRAY_LEN(kinds); i < 2 * ARRAY_LEN(kinds); i++) {
+                const char *kind = kinds[i % ARRAY_LEN(kinds)];
+                _cleanup_free_ char *path = xasprintf("%s/%s%s", s->o.log_dir, s->name, kind);
+                if (i == ARRAY_LEN(kinds))
+                        skip = lines && skip > lines ? skip - lines : 0;
+                int r = read_lines(path, &skip, i >= ARRAY_LEN(kinds));
                 if (r < 0)
                         return 1;
                 found = found || r == 0;
         }
         return found ? 0 : fail("this service has no logs");
+}
+
+/* From the memory of the log daemon; the files hold what that has no room for any more, or
+ * everything where there is no daemon. */
+static int run_logs(const Settings *s) {
+        _cleanup_err_ Err err = ERR_INIT;
+        LogclientShow show = { .socket = s->o.log_socket ? s->o.log_socket : LOGD_QUERY_SOCKET,
+                               .name = s->name,
+                               .follow = s->follow,
+                               .times = s->times };
+        uint64_t lines = 0;
+        if (!containerd_id_is_valid(s->name))
+                return fail("no valid name for a service");
+        if (s->lines && (!str_to_u64(s->lines, &lines) || lines == 0 || lines > 1000000))
+                return fail("-n needs a number of lines");
+        show.lines = lines;
+        int r = logclient_show(&show, &err);
+        if (r > 0 || (r == 0 && s->follow))
+                return 0;
+        if (r < 0 && (err.kind != ERR_NOT_FOUND || s->follow))
+                return fail(err.text);
+        return print_files(s, lines);
 }
 
 /* One option at argv[*i]: 1 when taken, 0 when it is none, -1 after a message. */
@@ -308,6 +350,8 @@ int service_main(int argc, char **argv) {
                         return 1;
                 if (i < argc && commands[k].takes != NO_NAME)
                         s.name = argv[i++];
+                if (take_options(&s, commands[k].where, argc, argv, &i) < 0)
+                        return 1;
                 if (i < argc)
                         return fail("too many arguments");
                 if (!s.name && commands[k].takes == NAME)

@@ -1,8 +1,9 @@
 /* streams.c - output of a container on its way to the console and the log.
  *
  * A container may end and leave a process that still holds its pipes; waiting for end of file would
- * then block the boot, closing the pipes would kill that process.  A keeper process inherits them.
- */
+ * then block the boot, closing the pipes would kill that process.  With our log daemon the pipes
+ * are FIFOs of its directory, under a name that it passes over as long as they are ours, and it
+ * inherits them; else a keeper process does. */
 #include "init/streams.h"
 
 #include <errno.h>
@@ -10,9 +11,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 
 #include "init/clock.h"
 #include "init/log.h"
@@ -23,21 +24,26 @@ enum {
         LINE_MAX_BYTES = 4096,
         LOG_MAX_BYTES = 4 << 20, /* /run is 10 % of RAM for everything together */
         MAX_REST = 64,           /* reads after the end: more than a pipe holds */
+        LOG_PATIENCE_MS = 1000,  /* a log daemon that was killed is back by then */
+        DRAIN_MS = 300,
 };
-
-static const char log_socket[] = "/var/run/linuxkit-external-logging.sock"; /* boot.md 11.1 */
 
 typedef struct Stream {
         int read_fd, write_fd; /* our end and the container's end of the pipe; -1 when closed */
         int console_fd;        /* where lines go */
         int log_fd;            /* file, or pipe to the log daemon; -1 for none */
+        char *name;            /* of the stream */
+        char *fifo;            /* of the container, NULL: a pipe without a name */
+        LogPipe log;           /* from us to our log daemon */
+        bool stuck;            /* the log has taken nothing for long */
         uint64_t logged;
         size_t len;
         char line[LINE_MAX_BYTES];
 } Stream;
 
 struct Streams {
-        bool console, files;
+        bool console;
+        LogTarget to;
         Stream v[2]; /* standard output, standard error */
 };
 
@@ -47,13 +53,28 @@ static void close_fd(int *fd) {
         *fd = -1;
 }
 
+/* The FIFO to the log daemon goes with its name; what is in it must have been read by then. */
+static void close_log(Stream *st) {
+        close_fd(&st->log_fd);
+        for (int i = 0; i < DRAIN_MS && !logpipe_is_empty(&st->log); i++)
+                poll(NULL, 0, 1);
+        if (st->log.path)
+                unlink(st->log.path);
+        logpipe_done(&st->log);
+}
+
 void streams_free(Streams *s) {
         if (!s)
                 return;
         for (int i = 0; i < 2; i++) {
-                close_fd(&s->v[i].read_fd);
-                close_fd(&s->v[i].write_fd);
-                close_fd(&s->v[i].log_fd);
+                Stream *st = &s->v[i];
+                close_fd(&st->read_fd);
+                close_fd(&st->write_fd);
+                close_log(st);
+                if (st->fifo)
+                        unlink(st->fifo);
+                free(st->fifo);
+                free(st->name);
         }
         free(s);
 }
@@ -66,7 +87,11 @@ static Streams *streams_new(void) {
         Streams *s = xcalloc(1, sizeof(*s));
         for (int i = 0; i < 2; i++)
                 s->v[i] = (Stream){
-                        .read_fd = -1, .write_fd = -1, .log_fd = -1, .console_fd = i + 1
+                        .read_fd = -1,
+                        .write_fd = -1,
+                        .log_fd = -1,
+                        .console_fd = i + 1,
+                        .log = LOGPIPE_INIT,
                 };
         return s;
 }
@@ -77,71 +102,79 @@ Streams *streams_open_console(void) {
         return s;
 }
 
-/* boot.md 11.3: one datagram, the stream's name, with the read end of a pipe.  Returns the write
- * end, -1 when no daemon takes it. */
-static int open_remote(const char *name) {
-        _cleanup_fd_ int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        struct sockaddr_un addr = { .sun_family = AF_UNIX };
-        memcpy(addr.sun_path, log_socket, sizeof(log_socket));
-        int ends[2];
-        if (sock < 0 || pipe2(ends, O_CLOEXEC) < 0)
-                return -1;
-        union {
-                char space[CMSG_SPACE(sizeof(int))];
-                struct cmsghdr align;
-        } control = { 0 };
-        struct iovec iov = { .iov_base = (void *)name, .iov_len = strlen(name) };
-        struct msghdr msg = { .msg_name = &addr,
-                              .msg_namelen = sizeof(addr),
-                              .msg_iov = &iov,
-                              .msg_iovlen = 1,
-                              .msg_control = control.space,
-                              .msg_controllen = sizeof(control.space) };
-        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &ends[0], sizeof(int));
-        ssize_t n = sendmsg(sock, &msg, MSG_NOSIGNAL);
-        close(ends[0]);
-        if (n < 0) {
-                close(ends[1]);
-                return -1;
-        }
-        fcntl(ends[1], F_SETFL, O_NONBLOCK);
-        return ends[1];
-}
-
-static int open_stream(Stream *st, const char *dir, const char *name, bool files, Err *e) {
+/* To a foreign log daemon.  Returns the write end, -1 when it takes none. */
+static int open_remote(const LogTarget *to, const char *name) {
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) < 0)
-                return err_set(e, ERR_IO, errno, "make a pipe for %s", name);
+                return -1;
+        int r = logsend_stream(to->socket, name, ends[0]);
+        close(ends[0]);
+        if (r < 0)
+                close(ends[1]);
+        else
+                fcntl(ends[1], F_SETFL, O_NONBLOCK);
+        return r < 0 ? -1 : ends[1];
+}
+
+/* To our log daemon.  False when that is not possible, and then the files are ours to write. */
+static bool open_own(Stream *st, const LogTarget *to) {
+        if (logpipe_renew(&st->log, to->fifos, to->socket, st->name, NULL) < 0)
+                return false;
+        st->log_fd = logpipe_open_writer(st->log.path);
+        if (st->log_fd < 0)
+                return false;
+        fcntl(st->log_fd, F_SETFL, O_NONBLOCK);
+        st->fifo = xasprintf("%s/.%s", to->fifos, st->name);
+        unlink(st->fifo);
+        if (mkfifo(st->fifo, 0600) == 0) {
+                st->read_fd = logpipe_open_reader(st->fifo);
+                st->write_fd = logpipe_open_writer(st->fifo);
+        }
+        return true;
+}
+
+static int open_pipe(Stream *st, Err *e) {
+        int ends[2];
+        close_fd(&st->read_fd);
+        close_fd(&st->write_fd);
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_set(e, ERR_IO, errno, "make a pipe for %s", st->name);
         st->read_fd = ends[0];
         st->write_fd = ends[1];
         fcntl(st->read_fd, F_SETFL, O_NONBLOCK);
-        if (!files) {
-                st->log_fd = open_remote(name);
+        return 0;
+}
+
+static int open_stream(Stream *st, const char *dir, const LogTarget *to, Err *e) {
+        bool own = to->ours && open_own(st, to);
+        if ((st->read_fd < 0 || st->write_fd < 0) && open_pipe(st, e) < 0)
+                return -1;
+        if (own)
+                return 0;
+        if (to->socket && !to->ours) {
+                st->log_fd = open_remote(to, st->name);
                 return 0;
         }
-        _cleanup_free_ char *path = xasprintf("%s/%s.log", dir, name);
+        close_log(st);
+        _cleanup_free_ char *path = xasprintf("%s/%s.log", dir, st->name);
         st->log_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         return 0;
 }
 
-int streams_open(const char *dir, const char *name, Streams **ret, Err *e) {
+int streams_open(const char *dir, const char *name, const LogTarget *to, Streams **ret, Err *e) {
         _cleanup_(cleanup_streams) Streams *s = streams_new();
-        s->files = access(log_socket, F_OK) < 0;
+        s->to = *to;
         signal(SIGPIPE, SIG_IGN); /* the log daemon may go away */
-        _cleanup_free_ char *out = xasprintf("%s.out", name);
-        if (open_stream(&s->v[0], dir, out, s->files, e) < 0 ||
-            open_stream(&s->v[1], dir, name, s->files, e) < 0)
+        s->v[0].name = xasprintf("%s.out", name);
+        s->v[1].name = xstrdup(name);
+        if (open_stream(&s->v[0], dir, to, e) < 0 || open_stream(&s->v[1], dir, to, e) < 0)
                 return -1;
         *ret = take(s);
         return 0;
 }
 
 bool streams_in_files(const Streams *s) {
-        return s->files;
+        return !s->console && (!s->to.socket || s->to.ours);
 }
 
 void streams_attach(const Streams *s) {
@@ -171,12 +204,38 @@ static void write_console(Stream *st) {
         st->len = 0;
 }
 
+/* A log daemon that is being restarted is waited for; then output is lost, as with a full file
+ * system: it must not stop the container. */
+static bool has_room(Stream *st) {
+        struct pollfd p = { .fd = st->log_fd, .events = POLLOUT };
+        st->stuck = poll(&p, 1, st->stuck ? 0 : LOG_PATIENCE_MS) == 0;
+        return !st->stuck;
+}
+
 static void write_log(Stream *st, const char *p, size_t n) {
-        if (st->log_fd < 0 || st->logged >= LOG_MAX_BYTES)
+        while (n > 0 && st->log_fd >= 0 && (st->log.path || st->logged < LOG_MAX_BYTES)) {
+                ssize_t w = write(st->log_fd, p, n);
+                if (w < 0 && (errno == EINTR || (errno == EAGAIN && has_room(st))))
+                        continue;
+                if (w <= 0)
+                        return;
+                st->logged += (size_t)w;
+                p += w;
+                n -= (size_t)w;
+        }
+}
+
+/* A byte for the console.  Escape sequences of a container must not move the cursor, clear the
+ * screen or reprogram the terminal; they are C0 and, in UTF-8, C1 control characters. */
+static void add_to_line(Stream *st, char c) {
+        bool control = (c >= 0 && c < ' ' && c != '\t' && c != '\n') || c == 0x7f;
+        bool c1 = ((unsigned char)c & 0xe0) == 0x80 && st->len &&
+                  (unsigned char)st->line[st->len - 1] == 0xc2;
+        if (c == '\r') /* of "\r\n" */
                 return;
-        /* A full file system or a slow daemon loses output; it must not stop the container. */
-        if (write(st->log_fd, p, n) == (ssize_t)n)
-                st->logged += n;
+        if (c1)
+                st->len--;
+        st->line[st->len++] = control || c1 ? '?' : c;
 }
 
 /* One read.  False at end of file or when nothing is there. */
@@ -198,7 +257,7 @@ static bool carry(Stream *st) {
         }
         write_log(st, buf, (size_t)n);
         for (ssize_t i = 0; i < n; i++) {
-                st->line[st->len++] = buf[i];
+                add_to_line(st, buf[i]);
                 if (buf[i] == '\n' || st->len == sizeof(st->line) - 1)
                         write_console(st);
         }
@@ -266,15 +325,38 @@ static void keep(Streams *s) {
         }
 }
 
+/* Our log daemon reads what the container's left processes say from now on, also after a restart:
+ * the FIFO gets the name that it looks for. */
+static bool hand_over(Stream *st, const LogTarget *to) {
+        _cleanup_free_ char *path = xasprintf("%s/%s", to->fifos, st->name);
+        if (!st->fifo || !st->log.path || rename(st->fifo, path) < 0)
+                return false;
+        free(st->fifo);
+        st->fifo = NULL;
+        /* The other FIFO has lost its name to this one. */
+        free(st->log.path);
+        st->log.path = NULL;
+        if (st->len) {
+                st->line[st->len++] = '\n';
+                write_console(st);
+        }
+        close_fd(&st->log_fd);
+        if (logsend_stream(to->socket, st->name, st->read_fd) < 0)
+                log_init("%s: its log ends: %s", st->name, strerror(errno));
+        close_fd(&st->read_fd);
+        return true;
+}
+
 void streams_finish(Streams *s) {
         if (s->console)
                 return;
         bool open = false;
         for (int i = 0; i < 2; i++) {
-                close_fd(&s->v[i].write_fd);
-                for (int n = 0; n < MAX_REST && s->v[i].read_fd >= 0 && carry(&s->v[i]); n++)
+                Stream *st = &s->v[i];
+                close_fd(&st->write_fd);
+                for (int n = 0; n < MAX_REST && st->read_fd >= 0 && carry(st); n++)
                         continue;
-                open |= s->v[i].read_fd >= 0;
+                open |= st->read_fd >= 0 && !hand_over(st, &s->to);
         }
         if (!open)
                 return;

@@ -18,6 +18,8 @@
 #include "init/link.h"
 #include "init/log.h"
 #include "init/logcap.h"
+#include "init/logd.h"
+#include "init/logsend.h"
 #include "init/ociruntime.h"
 #include "init/policy.h"
 #include "init/requests.h"
@@ -36,7 +38,9 @@ enum { TAG_SIGNAL, TAG_GATE, TAG_DAEMON, TAG_GRPC, TAG_DIRECT, TAG_CONTROL };
 typedef struct Supervisor {
         const SuperviseOptions *o;
         int epoll, signals, gate;
-        char *control_path, *state_dir, *pid_file, *daemon_log, *direct_dir;
+        char *control_path, *state_dir, *pid_file, *daemon_log, *direct_dir, *fifos;
+        LogTarget log;
+        LogPipe daemon_pipe; /* of containerd */
         Units units;
         Link *link;           /* one of these two is NULL */
         DirectEngine *direct; /* the image has no containerd */
@@ -56,10 +60,20 @@ static void on_unit_changed(void *data, Unit *u) {
         requests_unit_changed(&s->requests, u);
 }
 
+/* The log daemon may be a program of /etc/init.d, and is there when services may start. */
+static void choose_log(Supervisor *s) {
+        if (s->o->log_socket)
+                s->log = (LogTarget){ .socket = s->o->log_socket, .fifos = s->fifos, .ours = true };
+        else
+                s->log = logsend_target();
+}
+
 /* Services may start: what runs them is in step and the gate is open. */
 static void update_ready(Supervisor *s) {
         bool up = s->direct || link_is_up(s->link);
         bool ready = s->gate_open && !s->stopping && up;
+        if (ready && !s->units.env.ready)
+                choose_log(s);
         s->units.env.ready = ready;
         s->units.env.recheck = true;
 }
@@ -277,7 +291,9 @@ static void set_up_link(Supervisor *s) {
                                                 .socket = o->socket,
                                                 .conf = o->conf,
                                                 .pid_file = s->pid_file,
-                                                .log = s->daemon_log },
+                                                .log = s->daemon_log,
+                                                .pipe = &s->daemon_pipe,
+                                                .to = &s->log },
                                     .run_dir = o->run_dir,
                                     .epoll = s->epoll,
                                     .daemon_tag = TAG_DAEMON,
@@ -312,6 +328,8 @@ static int set_up(Supervisor *s, Err *e) {
         s->state_dir = path_join(o->run_dir, "services");
         s->pid_file = path_join(o->run_dir, "containerd.pid");
         s->daemon_log = path_join(o->log_dir, "containerd.log");
+        s->fifos = path_join(o->run_dir, "log");
+        choose_log(s);
         if (sys_mkdir_p(s->state_dir, 0755, e) < 0 || sys_mkdir_p(o->log_dir, 0755, e) < 0 ||
             refuse_second(s, e) < 0)
                 return -1;
@@ -327,6 +345,7 @@ static int set_up(Supervisor *s, Err *e) {
         s->units.dir = o->path;
         s->units.env = (UnitEnv){ .ns = o->ns,
                                   .log_dir = o->log_dir,
+                                  .log = &s->log,
                                   .state_dir = s->state_dir,
                                   .policy = machine_policy(),
                                   .quiet = o->quiet,
@@ -341,10 +360,14 @@ static int set_up(Supervisor *s, Err *e) {
 }
 
 int supervise_run(const SuperviseOptions *o) {
-        Supervisor s = { .o = o, .epoll = -1, .signals = -1, .gate = o->gate_fd };
+        Supervisor s = {
+                .o = o, .epoll = -1, .signals = -1, .gate = o->gate_fd, .daemon_pipe = LOGPIPE_INIT
+        };
         _cleanup_err_ Err err = ERR_INIT;
         int status = 1;
         s.requests.units = &s.units;
+        _cleanup_free_ char *copies = path_join(o->run_dir, path_base(LOGD_INIT_SOCKET));
+        log_copy_to(copies);
         if (set_up(&s, &err) < 0)
                 log_init("supervisor: %s", err.text);
         else
@@ -364,5 +387,7 @@ int supervise_run(const SuperviseOptions *o) {
         free(s.pid_file);
         free(s.daemon_log);
         free(s.direct_dir);
+        free(s.fifos);
+        logpipe_done(&s.daemon_pipe);
         return status;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define SUPERVISE_SOCKET     "/run/containerd/containerd.sock"
 #define SUPERVISE_PATH       "/containers/services"
@@ -27,6 +28,7 @@ typedef struct SuperviseOptions {
         const char *conf; /* runtime-config.toml */
         const char *run_dir; /* control socket, pid file, states; lost at a reboot */
         const char *log_dir;
+        const char *log_socket; /* of the log daemon; NULL: what this machine has */
         int gate_fd; /* services start when it has a byte or its other end is closed; -1: at once */
         bool quiet, verbose;
 } SuperviseOptions;

@@ -55,8 +55,7 @@ int unit_new(UnitEnv *env, const char *path, Unit **ret, Err *e) {
         u->name = path_base(u->path);
         u->ns = xstrdup(env->ns);
         u->policy = policy_choose(RESTART_UNSET, env->policy);
-        u->out_log = xasprintf("%s/%s.out.log", env->log_dir, u->name);
-        u->err_log = xasprintf("%s/%s.log", env->log_dir, u->name);
+        unitlogs_init(&u->logs, env->log_dir, u->name);
         u->wanted = true;
         u->deadline = UINT64_MAX;
         /* Namespace, policy, needs and runtime are wanted before the first start.  A bad
@@ -83,8 +82,7 @@ void unit_free(Unit *u) {
         free(u->needs);
         free(u->path);
         free(u->ns);
-        free(u->out_log);
-        free(u->err_log);
+        unitlogs_done(&u->logs);
         free(u->dump);
         free(u->error);
         free(u->runtime);
@@ -325,20 +323,15 @@ static void on_made(void *data, const EngineReply *r) {
                 u->call = engine_start(u->env->engine, u->ns, u->name, on_started, u);
 }
 
-/* The steps that need no engine.  A log that cannot be opened costs the log, not the service.
- */
+/* The steps that need no engine. */
 static int prepare(Unit *u, Buf *spec, Err *e) {
-        _cleanup_err_ Err log_err = ERR_INIT;
         _cleanup_free_ char *dump = take(u->dump);
         if (unit_read_settings(u, e) < 0)
                 return -1;
         u->mounted = true;
         if (bundle_prepare(u->bundle, e) < 0 || unitprep_spec(u->path, dump, spec, e) < 0)
                 return -1;
-        bool keep = u->tried || u->has_run;
-        if (unitprep_log(u->out_log, keep, &log_err) < 0 ||
-            unitprep_log(u->err_log, keep, &log_err) < 0)
-                log_line("service %s: %s", u->name, log_err.text);
+        unitlogs_open(&u->logs, u->env->log, u->tried || u->has_run);
         return 0;
 }
 
@@ -360,8 +353,8 @@ void unit_go(Unit *u) {
         const EngineMake make = { .ns = u->ns,
                                   .name = u->name,
                                   .path = u->path,
-                                  .out = u->out_log,
-                                  .err = u->err_log,
+                                  .out = unitlogs_path(&u->logs, 0),
+                                  .err = unitlogs_path(&u->logs, 1),
                                   .spec = spec.data,
                                   .spec_len = spec.len,
                                   .start = !bundle_needs_attach(u->bundle) };

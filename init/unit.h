@@ -12,6 +12,7 @@
 #include "init/bundle.h"
 #include "init/containerd.h"
 #include "init/engine.h"
+#include "init/logsend.h"
 
 typedef enum UnitState {
         UNIT_WAITING,  /* to be started as soon as there is an engine, the gate is open and what it
@@ -37,6 +38,7 @@ typedef struct UnitEnv {
         bool ready;            /* in step with the engine and allowed to start services */
         const char *ns;        /* default containerd namespace */
         const char *log_dir;   /* /var/log */
+        const LogTarget *log;  /* the log daemon, if there is one; NULL: files */
         const char *state_dir; /* what a restarted supervisor must know; NULL: not kept */
         RestartPolicy policy;  /* of units that have none */
         bool quiet;            /* only failures are reported */
@@ -70,6 +72,7 @@ bool unit_was_ready(const Unit *u); /* once since the machine started */
 UnitHealth unit_health(const Unit *u);
 char *const *unit_needs(const Unit *u, size_t *n); /* names */
 unsigned unit_restart_limit(const Unit *u);        /* 0: none */
+/* The file that holds its output where no log daemon looks after that. */
 const char *unit_log_path(const Unit *u, bool err);
 
 /* Starts a unit in UNIT_WAITING; env must be ready.  What it needs is the caller's to know. */

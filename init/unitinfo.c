@@ -68,5 +68,5 @@ pid_t unit_probe_pid(const Unit *u) {
 }
 
 const char *unit_log_path(const Unit *u, bool err) {
-        return err ? u->err_log : u->out_log;
+        return u->logs.files[err];
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "init/unit.h"
+#include "init/unitlogs.h"
 
 /* Who is asked what, and when; see unitprobe.c. */
 typedef struct UnitProbe {
@@ -20,11 +21,12 @@ typedef struct UnitProbe {
 
 struct Unit {
         UnitEnv *env;
-        char *path, *ns, *out_log, *err_log, *dump, *error, *runtime;
+        char *path, *ns, *dump, *error, *runtime;
         const char *name; /* last component of path */
         RestartPolicy policy;
-        Bundle *bundle;        /* as last read; NULL: never without a fault */
-        bool mounted;          /* the bundle knows the mounts */
+        Bundle *bundle; /* as last read; NULL: never without a fault */
+        bool mounted;   /* the bundle knows the mounts */
+        UnitLogs logs;
         UnitState state, next; /* next: after UNIT_CLEANING */
         bool wanted;           /* should run; false while it is to end */
         bool again;            /* restart: wanted again once it has stopped */

@@ -46,6 +46,7 @@ static void readopt(Unit *u, const Task *t) {
         u->was_running = u->ended = false;
         u->tried = u->has_run = true;
         u->pid = t->pid;
+        unitlogs_adopt(&u->logs, u->env->log);
         if (u->started_ms == 0)
                 u->started_ms = clock_ms();
         u->wait_call = engine_wait(u->env->engine, u->ns, u->name, unit_on_wait, u);
