@@ -3,7 +3,7 @@
 # library that needs none: its options).
 # pkg/NAME/build.yml takes them from build/target/ARCH/NAME.
 
-PROGRAMS := init sysctl rngd dhcpcd getty stub libsystemd
+PROGRAMS := init sysctl rngd dhcpcd getty stub libsystemd logwrite
 
 program_sources = $(filter-out %_test.c %_fuzz.c,$(wildcard $(1)/*.c))
 
@@ -13,6 +13,8 @@ init_LIBS := -lnghttp2 -ljansson
 
 sysctl_SRC  := $(call program_sources,pkg/sysctl)
 sysctl_MUSL := yes
+logwrite_SRC  := $(call program_sources,pkg/logwrite)
+logwrite_MUSL := yes
 rngd_SRC    := $(call program_sources,pkg/rngd)
 rngd_MUSL   := yes
 dhcpcd_SRC  := $(call program_sources,pkg/dhcpcd)

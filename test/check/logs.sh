@@ -19,6 +19,7 @@ case_many_streams() { run many_streams; }
 case_limits() { run limits; }
 case_blocking_sender() { run blocking_sender; }
 case_rotation() { run rotation; }
+case_service() { run service; }
 case_own_sockets() { run own_sockets; }
 
 case_disk() {
