@@ -161,6 +161,7 @@ static int plan_disks(Run *r, Err *e) {
                 if (!r->image && disk_format(boot->path, &boot->format, e) < 0)
                         return -1;
                 r->vm.boots_disk = r->boots_disk;
+                r->vm.names_root = r->image != NULL;
         }
         for (size_t i = 0; i < n_extra; i++) {
                 QemuDisk *d = &r->disks[n++];

@@ -245,6 +245,11 @@ static void add_disk(List *l, const QemuVm *vm, const Machine *m, size_t i) {
                 add2(l, "-drive", drive);
                 return;
         }
+        /* Linux names SCSI disks in the order in which it happens to finish with them. */
+        if (vm->names_root && i > 0) {
+                add2(l, "-drive", arena_printf(l->arena, "%s,if=virtio", drive));
+                return;
+        }
         bool first = i == 0 && vm->boots_disk && !vm->iso;
         add2(l, "-drive", arena_printf(l->arena, "%s,if=none,id=disk%zu", drive, i));
         add2(l, "-device",

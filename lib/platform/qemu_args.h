@@ -32,6 +32,7 @@ typedef struct QemuVm {
         const QemuDisk *disks; /* boot disk first */
         size_t n_disks;
         bool boots_disk;            /* the machine starts from the first of them */
+        bool names_root;            /* cmdline has the device name of the first of them */
         const char *const *devices; /* NULL-terminated or NULL */
         bool gui, usb;
         int report_fd; /* where the machine's boot report goes; 0: nowhere */

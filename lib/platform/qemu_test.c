@@ -139,6 +139,22 @@ static void boots_squashfs(void **state) {
                                     "-nographic\n");
 }
 
+/* The name of the root must not depend on which of two disks is found first. */
+static void other_disks_leave_the_root_its_name(void **state) {
+        (void)state;
+        need_x86_64();
+        QemuOptions o = options("s");
+        put("data.raw", "", 0644);
+        const char *const disks[] = { "data.raw", NULL };
+        o.disks = disks;
+        expect_args(&o,
+                    HEAD("s-state") SCSI DISK(
+                            "0", "s-squashfs.img", "raw", "0",
+                            "") "-drive\nfile=data.raw,format=raw,index=1,media=disk,if=virtio\n"
+                                "-kernel\ns-kernel\n-append\nconsole=ttyS0 root=/dev/sda\n" NET
+                                "-nographic\n");
+}
+
 /* Debian's kernel cannot mount the image alone; the build has then written an initrd for it. */
 static void boots_squashfs_with_its_initrd(void **state) {
         (void)state;
@@ -601,6 +617,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(boots_kernel_and_initrd),
                 cmocka_unit_test(boots_squashfs),
+                cmocka_unit_test(other_disks_leave_the_root_its_name),
                 cmocka_unit_test(boots_squashfs_with_its_initrd),
                 cmocka_unit_test(boots_erofs),
                 cmocka_unit_test(uefi_image_gets_firmware_and_variables),
