@@ -175,8 +175,8 @@ static void a_file_below_the_root(void **state) {
         close(ready[0]);
 }
 
-/* "PROGRAM --root ROOT exec NAME COMMAND...": as a real one, it runs the command in a session of its
- * own, and ends as that does. */
+/* "PROGRAM --root ROOT exec NAME COMMAND...": as a real one, it runs the command in a session of
+ * its own, and ends as that does. */
 static const char script[] = "#!/bin/sh\n"
                              "[ \"$1 $2 $3 $4\" = '--root /the/root exec web' ] || exit 99\n"
                              "shift 4\n"
