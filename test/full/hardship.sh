@@ -9,7 +9,7 @@ YML=$TOP/test/full/boot
 OWN=
 [ ! -s "$PROGRAMS/amd64/linux.tar" ] || OWN=$YML/own-kernel.yml
 
-# image NAME FILE...: in the cache only what was there before is found, so the first one takes longest.
+# image NAME FILE...
 image() {
 	name=$1
 	shift
@@ -40,15 +40,15 @@ say() {
 	echo "$*" >marks.in
 }
 
-# ends: the machine switches itself off.
+# The machine switches itself off.
 ends() {
 	exec 3>&-
-	limit=$(($(date +%s) + ${1:-60}))
-	while kill -0 $vm 2>/dev/null; do
+	limit=$(($(date +%s) + 120)) # a console that is stopped costs every process six seconds
+	while kill -0 "$vm" 2>/dev/null; do
 		[ "$(date +%s)" -lt "$limit" ] || fail "still runs"
 		sleep 0.2
 	done
-	wait $vm || fail "qemu ended with $?"
+	wait "$vm" || fail "qemu ended with $?"
 	trap - EXIT
 }
 
@@ -64,7 +64,7 @@ said() {
 case_machine() {
 	image hardship "$YML/hardship.yml"
 	boot hardship
-	await marks 'MARK say stop'
+	await marks 'MARK say stop' 200
 	printf '\023' >&3 # Ctrl-S
 	sleep 1
 	say go
@@ -79,7 +79,7 @@ case_machine() {
 
 left() {
 	[ -s "$WORK/console" ] || skip "the machine was not booted to its end"
-	cd "$WORK"
+	cd "$WORK" || exit 1
 }
 
 # A program that is not there, no network card, a broken runtime.json: the next container runs, and it is said why.
