@@ -83,7 +83,7 @@ wait_for() {
 # counts instructions (one is one nanosecond) and skips idle time. While the host reads a disk it would skip too much: a
 # kernel whose root is on one gets idle=poll.
 guest_time() {
-	timeout 120 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off -machine q35 -cpu max -nodefaults -no-user-config \
+	timeout 240 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off -machine q35 -cpu max -nodefaults -no-user-config \
 		-display none -serial file:console -no-reboot -snapshot "$@" </dev/null >qemu.log 2>&1 || {
 		cat qemu.log console
 		fail "qemu failed"
