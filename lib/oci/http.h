@@ -84,7 +84,8 @@ int http_race(HttpClient *c, const HttpRequest *first, const HttpRequest *second
 void http_response_done(HttpResponse *r);
 #define _cleanup_response_ __attribute__((cleanup(http_response_done)))
 
-/* How long less than a kibibyte may arrive before a transfer is given up: LINUXKIT_HTTP_TIMEOUT, else 30. */
+/* How long less than a kibibyte may arrive before a transfer is given up: LINUXKIT_HTTP_TIMEOUT,
+ * else 30. */
 unsigned http_timeout_seconds(void);
 
 /* Makes all transfers fail with ERR_CANCELLED, now and later; async-signal-safe. */
