@@ -122,7 +122,7 @@ static const char *choose_output(const DaemonPaths *p) {
         _cleanup_err_ Err e = ERR_INIT;
         if (!logs_to_ours(p))
                 return p->log;
-        if (logpipe_renew(p->pipe, p->to->fifos, p->to->socket, "containerd", &e) == 0)
+        if (logpipe_renew(p->pipe, p->to, "containerd", &e) == 0)
                 return p->pipe->path;
         log_init("%s", e.text);
         return p->log;
@@ -192,7 +192,7 @@ bool daemon_adopt(Daemon *d, const DaemonPaths *p) {
                 return false;
         *d = (Daemon){ .pid = pid, .pidfd = fd_take(&fd), .log_start = file_size(p->log) };
         if (logs_to_ours(p))
-                logpipe_adopt(p->pipe, p->to->fifos, "containerd");
+                logpipe_adopt(p->pipe, p->to, "containerd");
         return true;
 }
 

@@ -63,23 +63,40 @@ int logpipe_open_reader(const char *path) {
         return fd_take(&fd);
 }
 
-int logpipe_renew(LogPipe *p, const char *dir, const char *socket_path, const char *name, Err *e) {
-        _cleanup_free_ char *path = path_join(dir, name);
-        if (sys_mkdir_p(dir, 0700, e) < 0)
+static int open_hold(const LogTarget *to, const char *path) {
+        struct stat st;
+        if (to->ours)
+                return logpipe_open_reader(path);
+        if (lstat(path, &st) < 0 || !S_ISFIFO(st.st_mode))
+                return -1;
+        return logpipe_open_writer(path);
+}
+
+/* What the daemon gets: a foreign one expects to wait in read(2). */
+static int send_reader(const LogPipe *p, const LogTarget *to, const char *name) {
+        if (to->ours)
+                return logsend_stream(to->socket, name, p->hold);
+        _cleanup_fd_ int fd = open(p->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+        return fd < 0 ? -1 : logsend_stream(to->socket, name, fd);
+}
+
+int logpipe_renew(LogPipe *p, const LogTarget *to, const char *name, Err *e) {
+        _cleanup_free_ char *path = path_join(to->fifos, name);
+        if (sys_mkdir_p(to->fifos, 0700, e) < 0)
                 return -1;
         /* The new read end first: with the old one closed the rest of the last life would go. */
-        int fd = logpipe_open_reader(path);
+        int fd = to->ours ? open_hold(to, path) : -1;
         if (fd < 0) {
                 unlink(path);
                 if (mkfifo(path, 0600) == 0)
-                        fd = logpipe_open_reader(path);
+                        fd = open_hold(to, path);
         }
         int saved = errno;
         logpipe_done(p);
         if (fd < 0)
                 return err_set(e, ERR_IO, saved, "make %s", path);
         *p = (LogPipe){ .path = take(path), .hold = fd };
-        if (logsend_stream(socket_path, name, fd) == 0)
+        if (send_reader(p, to, name) == 0)
                 return 0;
         err_set(e, ERR_IO, errno, "pass %s to the log", name);
         unlink(p->path);
@@ -87,9 +104,9 @@ int logpipe_renew(LogPipe *p, const char *dir, const char *socket_path, const ch
         return -1;
 }
 
-void logpipe_adopt(LogPipe *p, const char *dir, const char *name) {
-        _cleanup_free_ char *path = path_join(dir, name);
-        int fd = logpipe_open_reader(path);
+void logpipe_adopt(LogPipe *p, const LogTarget *to, const char *name) {
+        _cleanup_free_ char *path = path_join(to->fifos, name);
+        int fd = open_hold(to, path);
         logpipe_done(p);
         if (fd >= 0)
                 *p = (LogPipe){ .path = take(path), .hold = fd };

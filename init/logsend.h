@@ -32,12 +32,14 @@ typedef struct LogPipe {
 
 #define LOGPIPE_INIT ((LogPipe){ .hold = -1 })
 
-/* Makes the FIFO dir/name, or takes the one that is there, and hands it to the daemon at socket; to
- * be called before every life of the writer.  Nothing is kept of a former content of *p. */
-int logpipe_renew(LogPipe *p, const char *dir, const char *socket, const char *name, Err *e);
+/* Makes the FIFO of this name and hands it to the daemon; to be called before every life of the
+ * writer.  Our daemon goes on with the FIFO that is there.  A foreign one reads to the end of file,
+ * which a FIFO without a writer has at once: it gets a new FIFO for each life, and we hold that one
+ * for writing until the next.  Nothing is kept of a former content of *p. */
+int logpipe_renew(LogPipe *p, const LogTarget *to, const char *name, Err *e);
 
 /* Holds an existing FIFO of a writer that runs already and whose stream the daemon has. */
-void logpipe_adopt(LogPipe *p, const char *dir, const char *name);
+void logpipe_adopt(LogPipe *p, const LogTarget *to, const char *name);
 
 /* True when the daemon has read all that was written. */
 bool logpipe_is_empty(const LogPipe *p);

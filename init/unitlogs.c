@@ -24,8 +24,7 @@ void unitlogs_open(UnitLogs *l, const LogTarget *to, bool keep) {
         for (int i = 0; i < 2; i++) {
                 _cleanup_err_ Err e = ERR_INIT;
                 if (to && to->socket) {
-                        if (logpipe_renew(&l->pipes[i], to->fifos, to->socket, l->names[i], &e) ==
-                            0)
+                        if (logpipe_renew(&l->pipes[i], to, l->names[i], &e) == 0)
                                 continue;
                         log_line("service %s: %s", l->names[1], e.text);
                 }
@@ -36,7 +35,7 @@ void unitlogs_open(UnitLogs *l, const LogTarget *to, bool keep) {
 
 void unitlogs_adopt(UnitLogs *l, const LogTarget *to) {
         for (int i = 0; to && to->socket && i < 2; i++)
-                logpipe_adopt(&l->pipes[i], to->fifos, l->names[i]);
+                logpipe_adopt(&l->pipes[i], to, l->names[i]);
 }
 
 const char *unitlogs_path(const UnitLogs *l, int i) {
