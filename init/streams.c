@@ -118,7 +118,7 @@ static int open_remote(const LogTarget *to, const char *name) {
 
 /* To our log daemon.  False when that is not possible, and then the files are ours to write. */
 static bool open_own(Stream *st, const LogTarget *to) {
-        if (logpipe_renew(&st->log, to->fifos, to->socket, st->name, NULL) < 0)
+        if (logpipe_renew(&st->log, to, st->name, NULL) < 0)
                 return false;
         st->log_fd = logpipe_open_writer(st->log.path);
         if (st->log_fd < 0)
@@ -329,8 +329,16 @@ static void keep(Streams *s) {
  * the FIFO gets the name that it looks for. */
 static bool hand_over(Stream *st, const LogTarget *to) {
         _cleanup_free_ char *path = xasprintf("%s/%s", to->fifos, st->name);
-        if (!st->fifo || !st->log.path || rename(st->fifo, path) < 0)
+        if (!st->fifo || !st->log.path)
                 return false;
+        /* Sent first: with the name alone nobody would read before the log daemon's next start, and
+         * what is not taken needs the keeper. */
+        if (logsend_stream(to->socket, st->name, st->read_fd) < 0) {
+                log_init("pass %s to the log: %s", st->name, strerror(errno));
+                return false;
+        }
+        if (rename(st->fifo, path) < 0)
+                log_init("rename %s: %s", st->fifo, strerror(errno));
         free(st->fifo);
         st->fifo = NULL;
         /* The other FIFO has lost its name to this one. */
@@ -341,8 +349,6 @@ static bool hand_over(Stream *st, const LogTarget *to) {
                 write_console(st);
         }
         close_fd(&st->log_fd);
-        if (logsend_stream(to->socket, st->name, st->read_fd) < 0)
-                log_init("%s: its log ends: %s", st->name, strerror(errno));
         close_fd(&st->read_fd);
         return true;
 }
