@@ -42,7 +42,7 @@ static bool take_line(const Reader *r, const char *line) {
                         r->mark(r->data);
                 return true;
         }
-        _cleanup_json_ json_t *o = json_loads(line, 0, NULL);
+        _cleanup_json_ json_t *o = json_loads(line, JSON_ALLOW_NUL, NULL);
         const char *time = json_string_value(json_object_get(o, "time"));
         const char *source = json_string_value(json_object_get(o, "source"));
         const char *msg = json_string_value(json_object_get(o, "msg"));

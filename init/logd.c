@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -22,6 +23,8 @@
 #include "lib/base/str.h"
 
 enum { FDS_MAX = 16, LAST_WORDS_MS = 50, RECEIVE_MAX = 64 };
+/* More than all streams, files and clients that are served at once. */
+enum { DESCRIPTORS_MAX = 4096 };
 
 typedef struct Logd Logd;
 
@@ -98,7 +101,7 @@ static bool receive_stream(Logd *d) {
                         int fd;
                         memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
                         if (taken)
-                                close(fd);
+                                logwatch_let_go(fd);
                         else
                                 logstreams_add(d->streams, fd, name, (size_t)n);
                         taken = true;
@@ -178,12 +181,13 @@ static int set_up(Logd *d, Err *e) {
         const LogStreamsConfig c = { .ring = d->ring,
                                      .files = d->files,
                                      .epoll = d->epoll,
+                                     .fifos = o->fifos,
                                      .line_max = MIN(MAX(o->line, (uint64_t)16),
                                                      (uint64_t)LOGRING_LINE_MAX),
                                      .rate = o->rate };
         d->streams = logstreams_new(&c);
         d->query = logquery_new(d->ring, d->epoll, o->fd_query);
-        d->init_sink = logfiles_open(d->files, "init", 4);
+        d->init_sink = logfiles_open(d->files, "init", 4, true);
         if (watch(d, &d->signals, signals, EPOLLIN, on_signal) < 0 ||
             watch(d, &d->log, o->fd_log, EPOLLIN, on_log) < 0 ||
             watch(d, &d->init, o->fd_init, EPOLLIN, on_init) < 0)
@@ -219,10 +223,19 @@ static void loop(Logd *d) {
         }
 }
 
+static void raise_limit(void) {
+        struct rlimit l;
+        if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= DESCRIPTORS_MAX)
+                return;
+        l.rlim_cur = MIN(l.rlim_max, (rlim_t)DESCRIPTORS_MAX);
+        setrlimit(RLIMIT_NOFILE, &l);
+}
+
 int logd_run(const LogdOptions *o) {
         _cleanup_err_ Err e = ERR_INIT;
         Logd d = { .o = o, .epoll = -1, .end_at = UINT64_MAX };
         sys_write("/proc/self/oom_score_adj", "-900"); /* it is small, and all others write to it */
+        raise_limit();
         if (set_up(&d, &e) < 0) {
                 fprintf(stderr, "logd: %s\n", e.text);
                 return 1;

@@ -14,7 +14,7 @@
 #include "lib/base/str.h"
 
 /* Streams come from whoever reaches the socket: what they can make us create has a bound. */
-enum { SINKS_MAX = 256, NAME_MAX_BYTES = 200, RETRY_MS = 2000 };
+enum { SINKS_MAX = 512, FOREIGN_MAX = 32, NAME_MAX_BYTES = 200, RETRY_MS = 2000 };
 
 /* boot.md 11.4 for disks; memory is dearer */
 static const LogLimits on_disk = { .size = 1 << 20, .old = 10 };
@@ -33,13 +33,17 @@ typedef struct Dir {
 
 struct LogFiles {
         Dir dirs[3];
-        size_t sinks;
+        LogSink *list;
+        size_t sinks, foreign;
         LogFilesTell tell;
         void *data;
 };
 
 struct LogSink {
         LogFiles *owner;
+        LogSink *next;
+        size_t refs; /* 0: a foreign name, which stays to be counted */
+        bool foreign;
         Dir *dir;
         LogFile file;
         unsigned generation;
@@ -83,6 +87,11 @@ LogFiles *logfiles_new(const char *log_dir, const char *run_log, LogFilesTell te
 void logfiles_free(LogFiles *f) {
         if (!f)
                 return;
+        for (LogSink *s = f->list, *next; s; s = next) {
+                next = s->next;
+                free(s->path);
+                free(s);
+        }
         for (size_t i = 0; i < ARRAY_LEN(f->dirs); i++)
                 free(f->dirs[i].path);
         free(f);
@@ -101,20 +110,34 @@ static bool is_file_name(const char *s, size_t n) {
         return true;
 }
 
-LogSink *logfiles_open(LogFiles *f, const char *source, size_t n) {
-        if (!f || f->sinks >= SINKS_MAX || !is_file_name(source, n))
+LogSink *logfiles_open(LogFiles *f, const char *source, size_t n, bool ours) {
+        if (!f || !is_file_name(source, n))
                 return NULL;
         _cleanup_free_ char *name = xstrndup(source, n);
         Dir *d = f->dirs;
         while (!str_has_prefix(name, d->prefix))
                 d++;
+        _cleanup_free_ char *path = xasprintf("%s/%s.log", d->path, name);
+        for (LogSink *s = f->list; s; s = s->next) {
+                if (str_eq(s->path, path)) {
+                        s->refs++;
+                        return s;
+                }
+        }
+        size_t *count = ours ? &f->sinks : &f->foreign;
+        if (*count >= (ours ? SINKS_MAX : FOREIGN_MAX))
+                return NULL;
         LogSink *s = xcalloc(1, sizeof *s);
         *s = (LogSink){ .owner = f,
+                        .next = f->list,
+                        .refs = 1,
+                        .foreign = !ours,
                         .dir = d,
                         .file = LOGFILE_INIT,
                         .generation = d->generation,
-                        .path = xasprintf("%s/%s.log", d->path, name) };
-        f->sinks++;
+                        .path = take(path) };
+        f->list = s;
+        ++*count;
         return s;
 }
 
@@ -124,10 +147,17 @@ void logsink_touch(LogSink *s) {
 }
 
 void logsink_close(LogSink *s) {
-        if (!s)
+        if (!s || --s->refs > 0)
                 return;
-        s->owner->sinks--;
         logfile_close(&s->file);
+        s->unusable = false;
+        if (s->foreign)
+                return;
+        LogSink **p = &s->owner->list;
+        while (*p != s)
+                p = &(*p)->next;
+        *p = s->next;
+        s->owner->sinks--;
         free(s->path);
         free(s);
 }
@@ -144,12 +174,13 @@ static void tell_change(LogSink *s, bool stopped, const char *why) {
 
 void logsink_write(LogSink *s, const void *p, size_t n) {
         Dir *d = s->dir;
-        if (s->unusable || (d->retry_at && clock_ms() < d->retry_at))
-                return;
         if (s->generation != d->generation) {
                 logfile_close(&s->file);
                 s->generation = d->generation;
+                s->unusable = false;
         }
+        if (s->unusable || (d->retry_at && clock_ms() < d->retry_at))
+                return;
         if (logfile_append(&s->file, s->path, p, n, d->limits)) {
                 d->retry_at = 0;
                 tell_change(s, false, NULL);

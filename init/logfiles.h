@@ -21,8 +21,10 @@ typedef void (*LogFilesTell)(void *data, const char *text);
 LogFiles *logfiles_new(const char *log_dir, const char *run_log, LogFilesTell tell, void *data);
 void logfiles_free(LogFiles *f); /* f may be NULL; after all its sinks */
 
-/* NULL when the source has no name for a file, or too many files are open. */
-LogSink *logfiles_open(LogFiles *f, const char *source, size_t n);
+/* NULL when the source has no name for a file, or there are too many.  Sources of one name share
+ * the file.  ours: the name is from init; names that containers choose are few in the life of a
+ * daemon, for each of them leaves files. */
+LogSink *logfiles_open(LogFiles *f, const char *source, size_t n, bool ours);
 
 /* Makes the file now; else that is done when there is something to write.  s may be NULL. */
 void logsink_touch(LogSink *s);

@@ -53,7 +53,9 @@ static void add_ascii(Buf *b, uint8_t c) {
                         return;
                 }
         }
-        if (c < 0x20 || c == 0x7f)
+        if (!c) /* readers written in C would see the line end there, or no line */
+                buf_adds(b, "\xef\xbf\xbd");
+        else if (c < 0x20 || c == 0x7f)
                 buf_addf(b, "\\u%04x", c);
         else
                 buf_addc(b, (char)c);

@@ -38,7 +38,9 @@ static void bytes_become_json(void **state) {
                 { "", 0, "" },
                 { "plain", 5, "plain" },
                 { "q\"b\\s\t\r\n\b\f", 10, "q\\\"b\\\\s\\t\\r\\n\\b\\f" },
-                { "\033[1m\0x\177", 7, "\\u001b[1m\\u0000x\\u007f" },
+                { "\033[1m\0x\177", 7,
+                  "\\u001b[1m\xef\xbf\xbd"
+                  "x\\u007f" },
                 { "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 9,
                   "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80" },
                 /* cut short, overlong, surrogate, above U+10FFFF, alone */

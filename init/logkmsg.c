@@ -11,7 +11,7 @@
 #include "init/logwatch.h"
 #include "lib/base/mem.h"
 
-enum { RECORD_BYTES = 8 << 10, READS_MAX = 64 };
+enum { RECORD_BYTES = 8 << 10, READS_MAX = 64, FIRST_MAX = 256 };
 
 typedef struct Kmsg {
         LogWatch watch;
@@ -107,10 +107,11 @@ void logkmsg_watch(const char *path, int epoll, LogRing *ring, LogFiles *files) 
         k = (Kmsg){ .watch = { .ready = on_record, .fd = fd },
                     .epoll = epoll,
                     .ring = ring,
-                    .sink = logfiles_open(files, "kmsg", 4) };
+                    .sink = logfiles_open(files, "kmsg", 4, true) };
         if (logwatch_set(epoll, EPOLL_CTL_ADD, &k.watch, EPOLLIN) < 0)
                 close(fd);
         else
-                while (read_some(&k)) /* what there is stands before what others say */
+                /* What there is stands before what others say, unless more comes all the time. */
+                for (int i = 0; i < FIRST_MAX && read_some(&k); i++)
                         continue;
 }

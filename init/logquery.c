@@ -142,14 +142,18 @@ static void on_client(LogWatch *w, uint32_t events) {
                 client_free(c);
 }
 
-/* Whoever has waited longest without a word makes room for a new one. */
+/* Whoever has waited longest without a word makes room for a new one, or else the oldest of those
+ * that do not read what they asked for. */
 static bool make_room(LogQuery *q) {
-        Client *silent = NULL;
-        for (Client *c = q->list; c; c = c->next)
+        Client *silent = NULL, *idle = NULL;
+        for (Client *c = q->list; c; c = c->next) {
                 if (!c->asked)
                         silent = c;
-        if (q->n >= CLIENTS_MAX && silent)
-                client_free(silent);
+                else if (c->blocked)
+                        idle = c;
+        }
+        if (q->n >= CLIENTS_MAX && (silent || idle))
+                client_free(silent ? silent : idle);
         return q->n < CLIENTS_MAX;
 }
 

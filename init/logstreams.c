@@ -36,6 +36,7 @@ typedef struct Stream {
         struct Stream *next;
         LogStreams *owner;
         bool is_socket, is_named; /* named: a FIFO, which may have no writer yet */
+        bool is_ours;             /* a FIFO that init has made for this name */
         dev_t dev;
         ino_t ino;
         LogSink *sink;
@@ -49,7 +50,7 @@ typedef struct Stream {
 struct LogStreams {
         LogStreamsConfig c;
         Stream *list;
-        size_t n;
+        size_t n, ours;
         uint64_t refused, refused_at;
 };
 
@@ -146,6 +147,7 @@ static void stream_free(Stream *st) {
                 }
         }
         s->n--;
+        s->ours -= st->is_ours;
         if (st->line)
                 end_line(st, "", 0);
         report(st);
@@ -157,11 +159,16 @@ static void stream_free(Stream *st) {
 static void on_readable(LogWatch *w, uint32_t events) {
         Stream *st = (Stream *)w;
         static char buf[READ_BYTES];
-        (void)events;
         for (int i = 0; i < READS_MAX; i++) {
                 ssize_t n = st->is_socket ? recv(w->fd, buf, sizeof buf, MSG_DONTWAIT)
                                           : read(w->fd, buf, sizeof buf);
-                if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                /* Nothing to read and an error that stays, a socket's error queue for one: its
+                 * events would never end. */
+                bool broken = n < 0 && errno == EAGAIN && events & EPOLLERR;
+                if (n < 0 && (errno == EAGAIN || errno == EINTR) && !broken)
+                        return;
+                /* What the last writer left was read before the next one came. */
+                if (n == 0 && st->is_named && !(events & EPOLLHUP))
                         return;
                 if (n <= 0) {
                         stream_free(st);
@@ -189,8 +196,23 @@ static bool is_anonymous(int fd) {
         return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
 }
 
+/* A container that is left behind has its FIFO under a name with a dot until that is renamed. */
+static bool is_ours(const LogStreams *s, const struct stat *st, const char *name, size_t n) {
+        char path[PATH_MAX];
+        struct stat have;
+        if (!s->c.fifos || memchr(name, '/', n))
+                return false;
+        for (int dot = 0; dot < 2; dot++) {
+                snprintf(path, sizeof path, "%s/%s%.*s", s->c.fifos, dot ? "." : "", (int)n, name);
+                if (lstat(path, &have) == 0 && have.st_dev == st->st_dev &&
+                    have.st_ino == st->st_ino)
+                        return true;
+        }
+        return false;
+}
+
 static void refuse(LogStreams *s, int fd) {
-        close(fd);
+        logwatch_let_go(fd);
         if (!s->refused++)
                 s->refused_at = clock_ms() + REPORT_MS;
 }
@@ -207,7 +229,7 @@ static void replace(Stream *st, int fd) {
         st->watch.fd = fd;
         if (logwatch_set(st->owner->c.epoll, EPOLL_CTL_ADD, &st->watch, EPOLLIN) < 0) {
                 st->watch = old;
-                close(fd);
+                logwatch_let_go(fd);
                 return;
         }
         logwatch_close(st->owner->c.epoll, &old);
@@ -217,7 +239,7 @@ void logstreams_add(LogStreams *s, int fd, const char *name, size_t n) {
         struct stat st;
         if (fstat(fd, &st) < 0 || n == 0 || n > LOGRING_SOURCE_MAX ||
             (!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))) {
-                close(fd);
+                logwatch_let_go(fd);
                 return;
         }
         bool is_socket = S_ISSOCK(st.st_mode);
@@ -228,7 +250,8 @@ void logstreams_add(LogStreams *s, int fd, const char *name, size_t n) {
                 replace(same, fd);
                 return;
         }
-        if (s->n >= STREAMS_MAX) {
+        bool ours = is_ours(s, &st, name, n);
+        if ((ours ? s->ours : s->n - s->ours) >= STREAMS_MAX) {
                 refuse(s, fd);
                 return;
         }
@@ -238,17 +261,22 @@ void logstreams_add(LogStreams *s, int fd, const char *name, size_t n) {
                        .owner = s,
                        .is_socket = is_socket,
                        .is_named = !is_socket && !is_anonymous(fd),
+                       .is_ours = ours,
                        .dev = st.st_dev,
                        .ino = st.st_ino,
-                       .sink = logfiles_open(s->c.files, name, n),
+                       .sink = logfiles_open(s->c.files, name, n, ours),
                        .tokens_us = BURST_US,
                        .refilled = clock_ms(),
                        .report_at = UINT64_MAX,
                        .name_len = n };
         memcpy(p->name, name, n);
+        for (size_t i = 0; i < n; i++) /* a line break would forge lines of others */
+                if ((unsigned char)p->name[i] < ' ' || p->name[i] == 0x7f)
+                        p->name[i] = '?';
         logsink_touch(p->sink);
         s->list = p;
         s->n++;
+        s->ours += ours;
         if (logwatch_set(s->c.epoll, EPOLL_CTL_ADD, &p->watch, EPOLLIN) < 0)
                 stream_free(p);
         else if (!p->is_named) /* its writer may be gone already, which poll(2) does not tell */

@@ -17,15 +17,18 @@ typedef struct LogStreamsConfig {
         LogRing *ring;
         LogFiles *files; /* NULL: none */
         int epoll;
-        size_t line_max; /* bytes of a line that are kept */
-        uint64_t rate;   /* lines a second and stream, 0: any */
+        const char *fifos; /* where init makes FIFOs, NULL: nowhere */
+        size_t line_max;   /* bytes of a line that are kept */
+        uint64_t rate;     /* lines a second and stream, 0: any */
 } LogStreamsConfig;
 
 LogStreams *logstreams_new(const LogStreamsConfig *c);
 void logstreams_free(LogStreams *s); /* s may be NULL */
 
 /* Takes fd, the read end of a pipe, FIFO or stream socket; what is none, or one too many, is
- * closed.  The same FIFO or pipe once more replaces the descriptor of the first time. */
+ * closed.  FIFOs that init has made are bounded apart from what containers send: their writers
+ * would wait for ever for a reader.  The same FIFO or pipe once more replaces the descriptor of
+ * the first time. */
 void logstreams_add(LogStreams *s, int fd, const char *name, size_t n);
 
 /* Every FIFO of a directory whose name does not begin with a dot becomes a stream of its name. */

@@ -10,12 +10,12 @@ for name in ("memlogd", "logread", "logwrite"):
         os.symlink(program, name)
 
 
-def start(*more):
+def start(*more, **how):
     os.makedirs("files", exist_ok=True)
     os.makedirs("fifos", exist_ok=True)
     held = [s.fileno() for s in sockets]
     p = subprocess.Popen(["./memlogd", "-fd-log", str(held[0]), "-fd-query", str(held[1]), "-fd-ring", str(ring),
-                          "-log-dir", os.path.abspath("files"), "-fifos", "fifos", *more], pass_fds=[*held, ring])
+                          "-log-dir", os.path.abspath("files"), "-fifos", "fifos", *more], pass_fds=[*held, ring], **how)
     return p
 
 
@@ -377,6 +377,123 @@ def own_sockets():
     until(lambda: dump("job.out") == ["out"] and dump("job") == ["err"])
     assert subprocess.run(["./logwrite", "-socket", LOG, "sh", "-c", "kill -9 $$"]).returncode == 137
     assert subprocess.run(["./logread", "-socket", "nowhere"], capture_output=True).returncode == 1
+
+
+def next_life():
+    """What a writer has left in its FIFO is read before the next one comes: the FIFO is still read then."""
+    os.makedirs("fifos")
+    d = start()
+    os.mkfifo("fifos/svc")
+    for life in range(3):
+        hold = os.open("fifos/svc", os.O_RDONLY | os.O_NONBLOCK)
+        w = os.open("fifos/svc", os.O_WRONLY)
+        os.write(w, b"last words %d\n" % life)
+        os.close(w)
+        pass_fd("svc", hold)
+        until(lambda: "last words %d" % life in dump("svc"))
+        w = os.open("fifos/svc", os.O_WRONLY)
+        os.write(w, b"life %d\n" % life)
+        until(lambda: "life %d" % life in dump("svc"))
+        os.close(w)
+        os.close(hold)
+
+
+def lingering():
+    """A socket that waits for its peer when it is closed (SO_LINGER) does not hold the daemon up."""
+    import struct
+    d = start()
+    listener = socket.create_server(("127.0.0.1", 0))
+    for kind in ("x" * 600, "tcp"):  # closed at once, closed at its end
+        s = socket.create_connection(listener.getsockname())
+        peer = listener.accept()[0]
+        s.setblocking(False)
+        try:
+            while True:
+                s.send(b"z" * 65536)
+        except BlockingIOError:
+            pass
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+        pass_fd(kind, s.fileno())
+        s.close()
+        if kind == "tcp":
+            peer.shutdown(socket.SHUT_WR)
+    a = stream("a")
+    os.write(a, b"here\n")
+    until(lambda: dump("a") == ["here"], 10)
+
+
+def crowd():
+    """Containers that take all there is leave the streams and files of init's own services alone, and make few files."""
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+    os.makedirs("fifos")
+    os.mkfifo("fifos/svc")
+    d = start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 8192)))
+    ends = [stream("s%d" % i) for i in range(1100)]
+    until(lambda: "76 streams refused, 1024 are open" in dump("logd"))
+    hold = os.open("fifos/svc", os.O_RDONLY | os.O_NONBLOCK)
+    w = os.open("fifos/svc", os.O_WRONLY)
+    pass_fd("svc", hold)
+    os.write(w, b"heard\n")
+    until(lambda: dump("svc") == ["heard"])
+    until(lambda: os.path.exists("files/svc.log"))
+    for e in ends[:1024]:
+        os.write(e, b"file\n")
+    until(lambda: "s0" in [s for s, m in dump()])
+    assert len(os.listdir("files")) < 64, len(os.listdir("files"))
+    for e in ends:
+        os.close(e)
+    until(lambda: open_files(d.pid) < 60)
+    twice = [stream("s0"), stream("s0")]  # one file, one writer
+    for i in range(3000):
+        os.write(twice[i % 2], b"%06d " % i + b"z" * 993 + b"\n")
+    until(lambda: sum(1 for m in dump() if m[1].startswith("002999")) == 1)
+    assert all(os.path.getsize("files/" + n) <= (1 << 20) + 16384 for n in os.listdir("files"))
+
+
+def greedy_readers():
+    """Readers that ask for everything and take nothing make room for others; lines cannot be forged or hidden."""
+    d = start("-rate", "0")
+    a, forged = stream("a"), stream("x\n2026-01-01T00:00:00Z;init;evil")
+    for i in range(900):
+        os.write(a, b"z" * 1000 + b"\n")
+    os.write(a, b"hid\0den\n")
+    os.write(forged, b"text\n")
+    until(lambda: dump("a")[-1] == "hid\ufffdden")
+    greedy = [ask(2) for _ in range(64)]
+    time.sleep(0.5)
+    assert dump("a")[-1] == "hid\ufffdden"
+    out = subprocess.run(["./logread", "-socket", QUERY], capture_output=True, text=True, check=True).stdout
+    assert "a;hid\ufffdden\n" in out and "x?2026" in out and "\n2026-01-01" not in out, out[-300:]
+
+
+def service_clock():
+    """The logwrite component: a clock that was set back, and names that are no files, do not stop it."""
+    os.makedirs("out/dir.log")
+    component = os.path.join(os.path.dirname(program), "logwrite")
+    w = subprocess.Popen([component, "-socket", QUERY, "--log-dir=out"])
+    line = lambda year, msg, source="a": json.dumps(
+        {"time": "%d-01-01T00:00:00.000000001Z" % year, "source": source, "msg": msg}).encode() + b"\n"
+    told = [line(2030, "before"), line(2026, "after"), line(2026, "no", "dir"), line(2026, "no", "x" * 253), line(2026, "1", "b")]
+    try:
+        for more in range(3):
+            s = sockets[1].accept()[0]
+            s.recv(1)
+            s.sendall(b"".join(told) if more < 2 else line(2026, "again"))
+            if more == 1:
+                told.append(line(2026, "missed", "c"))
+                s.sendall(told[-1])
+            if more == 2:  # what was last is not told any more
+                time.sleep(1.5)
+                s.sendall(line(2027, "at last"))
+                until(lambda: "at last" in open("out/a.log").read())
+            else:
+                until(lambda: os.path.exists("out/%s.log" % "bc"[more]))
+            s.close()
+        assert [l.split()[2:] for l in open("out/a.log")] == [["before"], ["after"], ["at", "last"]]
+        assert [l.split()[2:] for l in open("out/b.log")] == [["1"]]
+    finally:
+        w.kill()
 
 
 try:

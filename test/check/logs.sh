@@ -21,6 +21,11 @@ case_blocking_sender() { run blocking_sender; }
 case_rotation() { run rotation; }
 case_service() { run service; }
 case_own_sockets() { run own_sockets; }
+case_next_life() { run next_life; }
+case_lingering() { run lingering; }
+case_crowd() { run crowd; }
+case_greedy_readers() { run greedy_readers; }
+case_service_clock() { run service_clock; }
 
 case_disk() {
 	need unshare python3
