@@ -1,10 +1,13 @@
 /* main.c - the logwrite service: what the log daemon says, as "TIME SOURCE MESSAGE" in a file per
  * source that is renamed when it has grown (boot.md 11.4).
  *
- * A daemon that goes away is connected to again and then tells everything once more; what is older
- * than the last line written is passed over.  A full disk stops the files, not the reading. */
+ * A daemon that goes away is connected to again and then tells everything once more, which is
+ * passed over up to the last line that was taken: its time alone does not tell, as clocks are set
+ * back.  A full disk stops the files, not the reading. */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +20,17 @@
 #include "init/logrotate.h"
 #include "pkg/logwrite/record.h"
 
-enum { LINE_MAX_BYTES = 256 << 10, FILES_MAX = 128, PAUSE_MAX = 10, RETRY_SECONDS = 5 };
+enum {
+        NAME_MAX_BYTES = 200,
+        LINE_MAX_BYTES = 256 << 10,
+        FILES_MAX = 128,
+        PAUSE_MIN = 1,
+        PAUSE_MAX = 10,
+        RETRY_SECONDS = 5
+};
 
 typedef struct Output {
-        char source[256];
+        char source[NAME_MAX_BYTES + 1];
         LogFile file;
         uint64_t used; /* when, counted in lines */
 } Output;
@@ -30,7 +40,8 @@ typedef struct Writer {
         LogLimits limits;
         Output outputs[FILES_MAX];
         uint64_t lines;
-        char last[64];   /* time of the newest line that was taken */
+        char newest[64];                                /* time of the newest line that was taken */
+        char last[64], last_source[NAME_MAX_BYTES + 1]; /* of the last one */
         time_t retry_at; /* files have stopped until then, 0: they have not */
 } Writer;
 
@@ -51,7 +62,7 @@ static Output *find_output(Writer *w, const char *source) {
 
 /* Sources are named by whoever has the socket; none may lead out of the directory. */
 static int is_file_name(const char *source) {
-        return *source && *source != '.' && strlen(source) < sizeof(((Output *)0)->source) &&
+        return *source && *source != '.' && strlen(source) <= NAME_MAX_BYTES &&
                !strchr(source, '/');
 }
 
@@ -59,6 +70,12 @@ static time_t seconds(void) {
         struct timespec ts = { 0 };
         clock_gettime(CLOCK_MONOTONIC, &ts);
         return ts.tv_sec;
+}
+
+/* Something that is no file has this name: the other files go on. */
+static bool is_of_one_file(int error) {
+        return error == EINVAL || error == ELOOP || error == EISDIR || error == ENXIO ||
+               error == ENAMETOOLONG;
 }
 
 static void write_record(Writer *w, const Record *r) {
@@ -81,7 +98,7 @@ static void write_record(Writer *w, const Record *r) {
                 if (w->retry_at)
                         fprintf(stderr, "logwrite: %s is written to again\n", w->dir);
                 w->retry_at = 0;
-        } else {
+        } else if (!is_of_one_file(errno)) {
                 if (!w->retry_at)
                         fprintf(stderr, "logwrite: %s: %s\n", path, strerror(errno));
                 w->retry_at = seconds() + RETRY_SECONDS;
@@ -96,11 +113,17 @@ static void take_line(Writer *w, char *line, int *catching_up) {
         if (!record_parse(line, &r) || strncmp(r.source, "logwrite", 8) == 0 ||
             !is_file_name(r.source))
                 return;
-        if (*catching_up && strcmp(r.time, w->last) <= 0)
+        if (*catching_up && strcmp(r.time, w->last) == 0 && strcmp(r.source, w->last_source) == 0) {
+                *catching_up = 0;
+                return;
+        }
+        if (*catching_up && strcmp(r.time, w->newest) <= 0)
                 return;
         *catching_up = 0;
-        if (strcmp(r.time, w->last) > 0)
-                snprintf(w->last, sizeof w->last, "%s", r.time);
+        if (strcmp(r.time, w->newest) > 0)
+                snprintf(w->newest, sizeof w->newest, "%s", r.time);
+        snprintf(w->last, sizeof w->last, "%s", r.time);
+        snprintf(w->last_source, sizeof w->last_source, "%s", r.source);
         write_record(w, &r);
 }
 
@@ -121,8 +144,11 @@ static int connect_to(const char *path) {
 static int follow(Writer *w, int fd) {
         static char buf[LINE_MAX_BYTES];
         size_t len = 0;
-        int catching_up = w->last[0] != '\0', any = 0;
+        int catching_up = w->newest[0] != '\0', any = 0;
         for (;;) {
+                struct pollfd p = { .fd = fd, .events = POLLIN };
+                if (catching_up && poll(&p, 1, 1000 * PAUSE_MIN) == 0)
+                        catching_up = 0; /* that was all, and the last line is not known any more */
                 ssize_t n = read(fd, buf + len, sizeof buf - 1 - len);
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -178,7 +204,7 @@ int main(int argc, char **argv) {
         static Writer w = { .socket = "/var/run/memlogdq.sock",
                             .dir = "/var/log",
                             .limits = { .size = 1048576, .old = 10 } };
-        unsigned pause = 1;
+        unsigned pause = PAUSE_MIN;
         int said = 0;
         for (int i = 0; i < FILES_MAX; i++)
                 w.outputs[i].file = LOGFILE_INIT;
@@ -189,7 +215,7 @@ int main(int argc, char **argv) {
                 if (fd >= 0) {
                         said = 0;
                         if (follow(&w, fd))
-                                pause = 1;
+                                pause = PAUSE_MIN;
                         close(fd);
                 } else if (!said) {
                         fprintf(stderr, "logwrite: %s: %s\n", w.socket, strerror(errno));
