@@ -259,10 +259,10 @@ def blocking_sender():
     pass_fd("socket", left.fileno())
     os.set_blocking(r, True)
     left.setblocking(True)
-    thieves = [os.fork(), os.fork()]
-    if 0 in thieves:
-        fd, to = (r, lambda: os.write(w, b"x")) if thieves[0] == 0 else (left.fileno(), lambda: right.send(b"x"))
-        while True:
+    thieves = []
+    for fd, to in (r, lambda: os.write(w, b"x")), (left.fileno(), lambda: right.send(b"x")):
+        thieves.append(os.fork())
+        while thieves[-1] == 0:
             to()
             os.read(fd, 1)
     other = stream("other")
