@@ -23,10 +23,15 @@ static void append(double seconds, const char *event, const char *name, const ch
                 n = sizeof(line) - 1;
         line[n++] = '\n';
         int saved = errno;
-        int fd = open(BOOTLOG_PATH, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+        /* Whatever stands there: a FIFO of a container that has /run would hold process 1. */
+        int fd =
+                open(BOOTLOG_PATH,
+                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                     0644);
         if (fd >= 0) {
                 /* Without room the line is missing from the report, and that is all. */
-                if (fstat(fd, &st) == 0 && st.st_size < BOOTREPORT_LOG_MAX - LINE_BYTES)
+                if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+                    st.st_size < BOOTREPORT_LOG_MAX - LINE_BYTES)
                         (void)!write(fd, line, (size_t)n);
                 close(fd);
         }
