@@ -36,7 +36,8 @@ void direct_write_life(const DirectEngine *d, const DirectBox *b) {
         uint64_t start = 0;
         _cleanup_free_ char *path = direct_file(d, b->name, "life");
         _cleanup_free_ char *tmp = xasprintf("%s~", path);
-        _cleanup_fd_ int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        unlink(tmp); /* a FIFO of a container that has /run would hold the open */
+        _cleanup_fd_ int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (fd < 0 || !sys_start_time(b->pid, &start) ||
             dprintf(fd, "%d %" PRIu64 "\n", (int)b->pid, start) < 0 || rename(tmp, path) < 0)
                 unlink(tmp);

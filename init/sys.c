@@ -18,7 +18,7 @@
 #include "lib/base/mem.h"
 
 int sys_read_file(const char *path, size_t max, char **ret, Err *e) {
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0)
                 return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "open %s", path);
         size_t cap = 4096, len = 0;
@@ -45,7 +45,7 @@ int sys_read_file(const char *path, size_t max, char **ret, Err *e) {
 }
 
 bool sys_read_line(const char *path, char *buf, size_t n) {
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* may be a FIFO */
         if (fd < 0)
                 return false;
         ssize_t got = read(fd, buf, n - 1);

@@ -382,6 +382,29 @@ static void a_successor_knows_what_is_ready(void **state) {
         assert_string_equal(unitorder_blocker(&w.units, unit("web")), "db");
 }
 
+static void make_fifo(const char *name) {
+        _cleanup_free_ char *path = xasprintf("%s/state/%s", w.dir, name);
+        unlink(path);
+        assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+/* A container that has /run may put there what it likes: nobody waits for the other end. */
+static void fifos_among_the_states(void **state) {
+        (void)state;
+        bundle("a", "{\"ready\": {\"tcp\": \"80\"}}");
+        alarm(10);
+        make_fifo("a~");
+        go();
+        reply_to("a", 0);
+        is("a", "running");
+        die();
+        make_fifo("a");
+        resync();
+        is("a", "running");
+        assert_false(unit_is_ready(unit("a")));
+        alarm(0);
+}
+
 static void the_engine_goes_and_comes_back(void **state) {
         (void)state;
         bundle("a", "{\"ready\": {\"tcp\": \"80\"}}");
@@ -476,6 +499,7 @@ int main(void) {
                 TEST(the_limit_of_starts),
                 TEST(a_limit_of_failed_starts),
                 TEST(a_successor_knows_what_is_ready),
+                TEST(fifos_among_the_states),
                 TEST(the_engine_goes_and_comes_back),
                 TEST(ten_thousand_restarts_cost_no_memory),
         };

@@ -1,5 +1,6 @@
 /* unitstate.c - see unitstate.h.  A file is written under another name and renamed, so that a
- * supervisor killed in between leaves the old word or the new one. */
+ * supervisor killed in between leaves the old word or the new one.  What a container that has /run
+ * puts there, a FIFO say, is never opened for writing. */
 #include "init/unitstate.h"
 
 #include <fcntl.h>
@@ -17,7 +18,8 @@ void unitstate_save(const char *dir, const char *name, const char *word) {
         char path[PATH_MAX], tmp[PATH_MAX];
         if (!file_name(path, dir, name, "") || !file_name(tmp, dir, name, "~"))
                 return;
-        _cleanup_fd_ int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        unlink(tmp);
+        _cleanup_fd_ int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (fd < 0 || dprintf(fd, "%s\n", word) < 0 || rename(tmp, path) < 0)
                 unlink(tmp);
 }
