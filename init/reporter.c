@@ -76,6 +76,11 @@ static bool has_console_device(void) {
         return find_entry("/sys/bus/virtio/devices", "device", "0x0003", name, sizeof name);
 }
 
+static void nap(void) {
+        const struct timespec t = { .tv_nsec = LOOK_AGAIN_MS * 1000000L };
+        nanosleep(&t, NULL);
+}
+
 /* Descriptor of the port, -1 when there is none in time. */
 static int open_port(uint64_t deadline) {
         for (;;) {
@@ -89,19 +94,22 @@ static int open_port(uint64_t deadline) {
                 }
                 if (clock_ms() >= deadline)
                         return -1;
-                struct timespec nap = { .tv_nsec = LOOK_AGAIN_MS * 1000000L };
-                nanosleep(&nap, NULL);
+                nap();
         }
 }
 
+/* As long as nobody holds the other end, the port is hung up, which ends every poll at once. */
 static bool await_port(int fd, short events, uint64_t deadline) {
-        uint64_t now = clock_ms();
-        struct pollfd pfd = { .fd = fd, .events = events };
-        return now < deadline && poll(&pfd, 1, (int)(deadline - now)) > 0;
+        for (uint64_t now; (now = clock_ms()) < deadline;) {
+                struct pollfd pfd = { .fd = fd, .events = events };
+                if (poll(&pfd, 1, (int)(deadline - now)) > 0 && pfd.revents & events)
+                        return true;
+                nap();
+        }
+        return false;
 }
 
-/* Until who reads has said so. */
-static void send_all(int fd, const char *p, size_t n, uint64_t deadline) {
+void reporter_send(int fd, const char *p, size_t n, uint64_t deadline) {
         while (n > 0) {
                 ssize_t w = write(fd, p, n);
                 if (w > 0) {
@@ -152,7 +160,7 @@ void reporter_run(bool now) {
         _cleanup_fd_ int fd = open_port(deadline);
         if (fd >= 0) {
                 bootreport_add_json(r, &b);
-                send_all(fd, b.data, b.len, deadline);
+                reporter_send(fd, b.data, b.len, deadline);
         }
         bootreport_free(r);
 }
