@@ -405,25 +405,15 @@ static void fifos_among_the_states(void **state) {
         alarm(0);
 }
 
-static void the_engine_goes_and_comes_back(void **state) {
-        (void)state;
-        bundle("a", "{\"ready\": {\"tcp\": \"80\"}}");
-        bundle("b", "{\"health\": {\"tcp\": \"80\"}}");
-        bundle("c", "{\"needs\": [\"a\"]}");
-        go();
-        advance(30000);
-        assert_true(is_asked("a") && is_asked("b"));
+static void lose_engine(void) {
         units_disconnected(&w.units);
         w.units.env.engine = NULL;
         w.units.env.ready = false;
         memset(w.calls, 0, sizeof w.calls);
         turn();
-        is("a", "lost");
-        unsigned asked = w.asked;
-        reply_to("a", 0);
-        reply_to("b", 1);
-        advance(20000);
-        assert_int_equal(w.asked, asked);
+}
+
+static void find_engine(void) {
         w.units.env.engine = &w.engine;
         for (size_t i = 0; i < w.units.n; i++) {
                 const Service *s = service(unit_name(w.units.v[i]));
@@ -432,12 +422,61 @@ static void the_engine_goes_and_comes_back(void **state) {
         }
         w.units.env.ready = w.units.env.recheck = true;
         turn();
+}
+
+static void the_engine_goes_and_comes_back(void **state) {
+        (void)state;
+        bundle("a", "{\"ready\": {\"tcp\": \"80\"}}");
+        bundle("b", "{\"health\": {\"tcp\": \"80\"}}");
+        bundle("c", "{\"needs\": [\"a\"]}");
+        go();
+        advance(30000);
+        assert_true(is_asked("a") && is_asked("b"));
+        lose_engine();
+        is("a", "lost");
+        unsigned asked = w.asked;
+        reply_to("a", 0);
+        reply_to("b", 1);
+        advance(20000);
+        assert_int_equal(w.asked, asked);
+        find_engine();
         is("c", "waiting");
         reply_to("a", 0);
         is("c", "running");
         advance(30000);
         reply_to("b", 0);
         assert_int_equal(unit_health(unit("b")), UNIT_HEALTHY);
+}
+
+static void unhealthy_when_the_engine_goes(void **state) {
+        (void)state;
+        bundle("web", "{\"health\": {\"tcp\": \"80\", \"retries\": 1}}");
+        service("web")->deaf = true;
+        go();
+        advance(30000);
+        reply_to("web", 1);
+        is("web", "stopping");
+        lose_engine();
+        is("web", "lost");
+        find_engine();
+        is("web", "stopping");
+        advance(10000);
+        is("web", "backoff");
+        says("service web: unhealthy, exited with status 137 after ");
+}
+
+/* The engine goes between start and readiness: the boot has not been decided by that. */
+static void not_ready_yet_when_the_engine_goes(void **state) {
+        (void)state;
+        bundle("a", "{\"ready\": {\"tcp\": \"80\"}}");
+        bundle("b", "{}");
+        go();
+        lose_engine();
+        find_engine();
+        is_silent_about("services started");
+        reply_to("a", 0); /* the killed one, from before */
+        reply_to("a", 0);
+        says("linuxkit: all 2 services started at ");
 }
 
 /* --- memory --------------------------------------------------------------------------------- */
@@ -501,6 +540,8 @@ int main(void) {
                 TEST(a_successor_knows_what_is_ready),
                 TEST(fifos_among_the_states),
                 TEST(the_engine_goes_and_comes_back),
+                TEST(unhealthy_when_the_engine_goes),
+                TEST(not_ready_yet_when_the_engine_goes),
                 TEST(ten_thousand_restarts_cost_no_memory),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

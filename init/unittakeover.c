@@ -11,7 +11,7 @@
 /* "STATE" or "STATE ready". */
 void unit_adopt(Unit *u) {
         char text[32];
-        u->was_running = true;
+        u->was_running = u->tried = true; /* tried: this is no boot */
         u->state = UNIT_LOST;
         if (!unitstate_load(u->env->state_dir, u->name, text, sizeof text))
                 return;
@@ -23,7 +23,6 @@ void unit_adopt(Unit *u) {
                 if (str_eq(text, unit_state_names[s])) {
                         u->state = s;
                         u->was_running = false;
-                        u->tried = true;
                 }
         }
 }
@@ -44,7 +43,7 @@ void unit_disconnected(Unit *u) {
 
 static void readopt(Unit *u, const Task *t) {
         u->was_running = u->ended = false;
-        u->tried = u->has_run = true;
+        u->has_run = true;
         u->pid = t->pid;
         unitlogs_adopt(&u->logs, u->env->log);
         if (u->started_ms == 0)
@@ -54,7 +53,7 @@ static void readopt(Unit *u, const Task *t) {
                 log_line("service %s: still running (pid %d)", u->name, (int)t->pid);
         unit_set_state(u, UNIT_RUNNING);
         unitprobe_begin(u);
-        if (!u->wanted)
+        if (!u->wanted || u->unhealthy)
                 unit_begin_stop(u);
 }
 
