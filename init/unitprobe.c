@@ -2,7 +2,8 @@
  *
  * A question is a child process (probe.h), one at a time per unit.  One whose answer is not wanted
  * any more is killed and forgotten, but the next question waits until it has been collected: a
- * child that the kernel cannot kill must not become many. */
+ * child that the kernel cannot kill must not become many.  Health that cannot be asked for is a
+ * failure; readiness has its limit. */
 #include <stdio.h>
 
 #include "init/bootlog.h"
@@ -30,7 +31,6 @@ static void forget_child(Unit *u) {
         if (!p->discarded)
                 probe_kill(p->pid);
         p->discarded = true;
-        p->kill_at = UINT64_MAX;
 }
 
 static void ask_health(Unit *u) {
@@ -94,8 +94,11 @@ void unitprobe_end(Unit *u) {
 
 uint64_t unitprobe_deadline(const Unit *u) {
         const UnitProbe *p = &u->probe;
-        uint64_t t = p->pid > 0 ? p->kill_at : p->phase != ASK_NOTHING ? p->next : UINT64_MAX;
-        return p->phase == ASK_READY ? MIN(t, p->limit) : t;
+        if (p->phase == ASK_NOTHING)
+                return UINT64_MAX;
+        if (p->phase == ASK_HEALTH)
+                return p->pid > 0 && !p->discarded ? p->kill_at : p->next;
+        return MIN(p->limit, p->pid == 0 ? p->next : p->discarded ? UINT64_MAX : p->kill_at);
 }
 
 static void become_unhealthy(Unit *u) {
@@ -167,10 +170,13 @@ void unitprobe_tick(Unit *u, uint64_t now_ms) {
                 return;
         if (p->phase == ASK_READY && now_ms >= p->limit) {
                 give_up_readiness(u);
-        } else if (p->pid > 0 && now_ms >= p->kill_at) {
+        } else if (p->pid > 0 && !p->discarded && now_ms >= p->kill_at) {
                 unsigned seconds = p->phase == ASK_READY ? TRY_MS / 1000 : spec_of(u)->timeout;
                 snprintf(p->reason, sizeof p->reason, "no answer in %u s", seconds);
                 forget_child(u);
+                has_failed(u);
+        } else if (p->discarded && p->phase == ASK_HEALTH && now_ms >= p->next) {
+                snprintf(p->reason, sizeof p->reason, "an earlier question cannot be ended");
                 has_failed(u);
         } else if (p->pid == 0 && now_ms >= p->next) {
                 ask(u, now_ms);

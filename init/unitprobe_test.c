@@ -137,6 +137,23 @@ static void no_answer_is_a_failure(void **state) {
         is("web", "backoff");
 }
 
+/* A file system that hangs holds the child, too; that is the case that health is asked for. */
+static void a_question_that_cannot_be_killed_is_a_failure(void **state) {
+        (void)state;
+        bundle("web", "{\"health\": {\"file\": \"/x\", \"interval\": 10, \"timeout\": 4, "
+                      "\"retries\": 3}}");
+        go();
+        advance(14000);
+        assert_int_equal(w.killed_probes, 1);
+        advance(19999);
+        is("web", "running");
+        advance(1);
+        says("service web: unhealthy: an earlier question cannot be ended (3 times in a row)\n");
+        assert_int_equal(w.asked, 1);
+        assert_int_equal(w.killed_probes, 1);
+        is("web", "backoff");
+}
+
 static void the_start_has_its_period(void **state) {
         (void)state;
         bundle("web", "{\"health\": {\"file\": \"/x\", \"interval\": 1, \"retries\": 1, "
@@ -196,6 +213,7 @@ int main(void) {
                 TEST(unhealthy_is_stopped_and_restarted),
                 TEST(unhealthy_with_status_0_is_a_failure),
                 TEST(no_answer_is_a_failure),
+                TEST(a_question_that_cannot_be_killed_is_a_failure),
                 TEST(the_start_has_its_period),
                 TEST(ready_comes_before_healthy),
                 TEST(a_stop_beats_unhealthy),
