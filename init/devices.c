@@ -56,7 +56,8 @@ void devices_parse_uevent(const char *msg, size_t len, DeviceNews *news) {
 }
 
 void devices_drain_uevents(int fd, DeviceNews *news) {
-        for (;;) {
+        enum { AT_A_TIME = 1024 };
+        for (int i = 0; i < AT_A_TIME; i++) {
                 char msg[8192]; /* UEVENT_BUFFER_SIZE is 2048 */
                 struct sockaddr_nl from = { 0 };
                 socklen_t from_len = sizeof(from);

@@ -23,7 +23,8 @@ typedef struct DeviceNews {
         bool links;      /* a disk, partition or port of virtio came, went or changed */
 } DeviceNews;
 
-/* Empties the socket without blocking and adds what it held to *news. */
+/* Reads the socket without blocking and adds what it held to *news.  When it is filled faster than
+ * read, as root in a container can do it, some is left for the next call. */
 void devices_drain_uevents(int fd, DeviceNews *news);
 
 /* Adds what one message says; one that is not terminated is not from the kernel. */

@@ -35,7 +35,8 @@ bool hotplug_read_uevents(Hotplug *h) {
 
 void hotplug_read_disks(Hotplug *h) {
         char drop[1024];
-        while (read(h->disks, drop, sizeof(drop)) > 0)
+        /* Once: who writes again and again must not keep process 1 here. */
+        if (read(h->disks, drop, sizeof(drop)) > 0)
                 h->links_wanted = true;
 }
 
@@ -82,6 +83,7 @@ static void links_ended(Hotplug *h, int status) {
         syscall(SYS_futex, &h->shared->links_made, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
+/* Without memory for a process it is tried again. */
 static void serve_links(Hotplug *h) {
         if (!h->links_wanted || h->links || (!h->links_asked && sys_now() < h->links_due))
                 return;
@@ -93,8 +95,12 @@ static void serve_links(Hotplug *h) {
                 devlinks_update("/sys", "/dev", h->disks);
                 _exit(0);
         }
-        if (h->links < 0)
-                links_ended(h, 0);
+        if (h->links < 0) {
+                h->links = 0;
+                h->links_wanted = true;
+                h->links_asked = h->links_answer;
+                h->links_due = sys_now() + LINKS_REST;
+        }
 }
 
 void hotplug_serve(Hotplug *h, bool booting) {
