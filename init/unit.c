@@ -108,7 +108,7 @@ void unit_set_state(Unit *u, UnitState s) {
                 unitprobe_end(u);
         if (s == UNIT_STOPPED || s == UNIT_EXITED || s == UNIT_FAILED)
                 keep_state(u, s);
-        else if (s == UNIT_CREATING)
+        else if (s == UNIT_WAITING || s == UNIT_CREATING)
                 unitstate_clear(u->env->state_dir, u->name);
         u->env->recheck = true;
         u->env->changed(u->env->data, u);
@@ -391,6 +391,7 @@ int unit_restart(Unit *u, const char *dump_spec, Err *e) {
                 return unit_start(u, dump_spec, e);
         set_dump(u, dump_spec);
         u->again = true;
+        unitstate_clear(u->env->state_dir, u->name); /* a successor is not to leave it stopped */
         return 0;
 }
 
@@ -408,6 +409,8 @@ void unit_stop(Unit *u) {
         default:
                 unit_set_state(u, UNIT_STOPPED);
         }
+        if (u->state != UNIT_STOPPED)
+                keep_state(u, UNIT_STOPPING); /* a successor has to go on with it */
 }
 
 /* Of a stop, no later than the end of the time that a machine going down has for all. */

@@ -382,6 +382,50 @@ static void a_successor_knows_what_is_ready(void **state) {
         assert_string_equal(unitorder_blocker(&w.units, unit("web")), "db");
 }
 
+static void a_successor_goes_on_with_a_stop(void **state) {
+        (void)state;
+        static const char *const names[] = { "again", "alive", "gone" };
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+                bundle(names[i], "{}");
+                service(names[i])->deaf = true;
+        }
+        go();
+        for (size_t i = 0; i < ARRAY_LEN(names); i++)
+                unit_stop(unit(names[i]));
+        unit_restart(unit("again"), NULL, NULL);
+        turn();
+        is("alive", "stopping");
+        die();
+        end("gone", 143);
+        resync();
+        is("again", "running");
+        is("alive", "stopping");
+        is("gone", "stopped");
+        advance(10000);
+        is("alive", "stopped");
+        die();
+        resync();
+        is("alive", "stopped");
+}
+
+static void a_successor_goes_on_with_a_start(void **state) {
+        (void)state;
+        bundle("db", "{}");
+        bundle("web", "{\"needs\": [\"db\"]}");
+        go();
+        unit_stop(unit("web"));
+        unit_stop(unit("db"));
+        turn();
+        is("web", "stopped");
+        assert_int_equal(unit_start(unit("web"), NULL, NULL), 0);
+        turn();
+        is("web", "waiting");
+        die();
+        resync();
+        is("db", "stopped");
+        is("web", "waiting");
+}
+
 static void make_fifo(const char *name) {
         _cleanup_free_ char *path = xasprintf("%s/state/%s", w.dir, name);
         unlink(path);
@@ -538,6 +582,8 @@ int main(void) {
                 TEST(the_limit_of_starts),
                 TEST(a_limit_of_failed_starts),
                 TEST(a_successor_knows_what_is_ready),
+                TEST(a_successor_goes_on_with_a_stop),
+                TEST(a_successor_goes_on_with_a_start),
                 TEST(fifos_among_the_states),
                 TEST(the_engine_goes_and_comes_back),
                 TEST(unhealthy_when_the_engine_goes),

@@ -19,6 +19,7 @@ void unit_adopt(Unit *u) {
         u->ready = u->was_ready = blank && str_eq(blank + 1, "ready");
         if (blank)
                 *blank = 0;
+        u->wanted = !str_eq(text, unit_state_names[UNIT_STOPPING]);
         for (UnitState s = UNIT_STOPPED; s <= UNIT_FAILED; s++) {
                 if (str_eq(text, unit_state_names[s])) {
                         u->state = s;
