@@ -59,8 +59,11 @@ void direct_box_free(DirectEngine *d, DirectBox *b) {
                         break;
                 }
         }
-        if (b->pidfd >= 0)
-                close(b->pidfd); /* leaves the epoll set as it is closed */
+        if (b->pidfd >= 0) {
+                /* Closing alone would not do while a child between fork and exec has it, too. */
+                epoll_ctl(d->epoll, EPOLL_CTL_DEL, b->pidfd, NULL);
+                close(b->pidfd);
+        }
         free(b->name);
         free(b->cgroup);
         free(b);

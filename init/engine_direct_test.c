@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <poll.h>
 #include <stdio.h>
 #include <signal.h>
 #include <string.h>
@@ -305,6 +306,41 @@ static void a_runtime_of_its_own(void **state) {
         f->units = (Units){ 0 };
 }
 
+/* One that is wiped is not heard of any more, even where a child still has its descriptor. */
+static void a_wiped_box_is_silent(void **state) {
+        Fixture *f = *state;
+        Unit *u = NULL;
+        put(f->bundle, "runtime.json", "{}", 0644);
+        put(f->bundle, "program", "exec sleep 1000", 0644);
+        make(f, "bundle", true);
+        pid_t pid = f->reply.pid;
+        engine_direct_free(f->d);
+        f->d = NULL;
+        f->units.env = (UnitEnv){ .ns = "x", .log_dir = f->dir, .changed = ignore_change };
+        assert_int_equal(unit_new(&f->units.env, f->bundle, &u, NULL), 0);
+        f->units.v = &u;
+        f->units.n = 1;
+        assert_int_equal(engine_direct_new(f->runtime, f->base, &f->units, &f->d, NULL), 0);
+        engine_direct_begin(f->d);
+        assert_int_equal(unit_pid(u), pid);
+
+        pid_t child = fork();
+        if (child == 0) {
+                pause();
+                _exit(0);
+        }
+        _cleanup_free_ char *command = xasprintf("rm -rf %s/state/bundle", f->base);
+        assert_int_equal(system(command), 0);
+        alarm(20);
+        wipe(f, "bundle");
+        struct pollfd p = { .fd = engine_direct_fd(f->d), .events = POLLIN };
+        assert_int_equal(poll(&p, 1, 200), 0);
+        alarm(0);
+        kill(child, SIGKILL);
+        unit_free(u);
+        f->units = (Units){ 0 };
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -317,6 +353,7 @@ int main(void) {
                 TEST(strangers_are_reaped),
                 TEST(a_successor_takes_over),
                 TEST(a_runtime_of_its_own),
+                TEST(a_wiped_box_is_silent),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

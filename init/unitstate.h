@@ -1,8 +1,8 @@
 /* unitstate.h - what a supervisor that is restarted must know about its services and cannot ask
- * containerd: that somebody stopped one, or that one has ended for good.
+ * containerd: that somebody stops one or has stopped it, that one has ended for good, or is ready.
  *
- * One small file per service in a directory below /run, absent for a service that is to run, so a
- * reboot forgets everything. */
+ * One small file per service in a directory below /run, absent for one that waits or is on its way
+ * up; a reboot forgets everything. */
 #pragma once
 
 #include <stdbool.h>
