@@ -252,7 +252,7 @@ void engine_direct_reap(DirectEngine *d) {
         /* Orphans of the containers.  While a container is being made, one of them may be its first
          * process, whose number is not known yet. */
         for (const DirectCall *c = d->calls; c; c = c->next)
-                if (c->verb == VERB_MAKE && c->pid > 0)
+                if (c->verb == VERB_MAKE && c->pid > 0 && !c->hung)
                         return;
         for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
                 if (!child_ended(d, pid, status))
@@ -274,12 +274,15 @@ static DirectCall *first_due(const DirectEngine *d) {
 }
 
 void engine_direct_tick(DirectEngine *d, uint64_t now_ms) {
+        bool freed = false;
         for (DirectCall *c = d->calls; c; c = c->next) {
                 if (c->pid > 0 && !c->hung && now_ms >= c->deadline) {
-                        c->hung = true;
+                        c->hung = freed = true;
                         kill(c->pid, SIGKILL);
                 }
         }
+        if (freed) /* one that even this does not end holds up its own service only */
+                direct_launch(d);
         for (DirectCall *c; (c = first_due(d));) {
                 EngineReply r = c->reply;
                 direct_answer(d, c, &r);

@@ -106,7 +106,7 @@ void direct_launch(DirectEngine *d) {
                 DirectCall *oldest = NULL;
                 long running = 0;
                 for (DirectCall *c = d->calls; c; c = c->next) {
-                        running += c->pid > 0;
+                        running += c->pid > 0 && !c->hung;
                         if (c->argv && c->pid == 0 && !c->due)
                                 oldest = c; /* the list begins with the newest */
                 }

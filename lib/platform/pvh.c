@@ -90,10 +90,13 @@ bool pvh_unpack(const char *kernel, const char *elf, const char *key) {
                 return file_exists(elf);
         unlink(key);
         unlink(elf);
-        if (unpack(fd, (uint64_t)st.st_size, elf, &e) < 0)
+        if (unpack(fd, (uint64_t)st.st_size, elf, &e) < 0) {
                 log_debug("%s is started as it is: %s", kernel, e.text);
-        else if (!pvh_has_entry(elf))
+                if (e.kind == ERR_IO)
+                        return false; /* no room, say: the next time may be better */
+        } else if (!pvh_has_entry(elf)) {
                 unlink(elf);
+        }
         err_clear(&e);
         if (file_write(key, now, strlen(now), 0644, &e) < 0)
                 log_debug("%s", e.text);
