@@ -2,86 +2,18 @@
 # direct.sh - services without containerd: the supervisor against a real OCI runtime on this machine, then one boot of
 # an image without the containerd component.
 . "$(dirname "$0")/../lib.sh"
-
-machine=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
-program=${SERVICE:-$TOP/build/target/$machine/init}
+. "$(dirname "$0")/../supervised.sh"
+supervisor= # start_supervisor
 
 # --- the supervisor on this machine ----------------------------------------------------------------------------------
 
-says() { grep -qE -- "$1" console; }
-ask() {
-	command=$1
-	shift
-	"$PWD/service" "$command" -run "$PWD/run" "$@"
-}
-pid_of() { ask status "$1" 2>/dev/null | awk 'NR == 2 { print $3 }'; }
-is_state() { [ "$(ask status "$1" 2>/dev/null | awk 'NR == 2 { print $2 }')" = "$2" ]; }
 runs_as_other() {
 	p=$(pid_of "$1")
 	[ -n "$p" ] && [ "$p" != 0 ] && [ "$p" != "$2" ]
 }
-ended() { ! kill -0 "$1" 2>/dev/null; }
-
-# until_true SECONDS COMMAND...
-until_true() {
-	limit=$(($(date +%s) + $1))
-	shift
-	until "$@"; do
-		[ "$(date +%s)" -lt "$limit" ] || fail "not true in time: $*"
-		sleep 0.05
-	done
-}
-
-# bundle NAME RUNTIME.JSON COMMAND: a service whose root is busybox.
-bundle() {
-	b=$PWD/services/$1
-	mkdir -p "$b/rootfs/bin" "$b/rootfs/proc"
-	cp "$(command -v busybox)" "$b/rootfs/bin/busybox"
-	ln -sf busybox "$b/rootfs/bin/sh"
-	echo "$2" >"$b/runtime.json"
-	cat >"$b/config.json" <<-END
-		{"ociVersion": "1.0.2", "hostname": "$1",
-		 "process": {"cwd": "/", "args": ["/bin/sh", "-c", "$3"], "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}},
-		 "root": {"path": "rootfs"},
-		 "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
-		 "linux": {"cgroupsPath": "/directtest$$/$1",
-		           "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}]}}
-	END
-}
-
-start_supervisor() {
-	"$PWD/service" -v supervise -containerd "$PWD/nowhere" -runtime "$runtime" -path "$PWD/services" -run "$PWD/run" \
-		-log "$PWD/log" >>console 2>&1 &
-	supervisor=$!
-}
-
-# Ends what a failed step left behind.
-tidy() {
-	kill -KILL "$supervisor" 2>/dev/null
-	find /sys/fs/cgroup -path "*/directtest$$/*" -name cgroup.procs -exec cat {} + 2>/dev/null | while read -r pid; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	awk -v t="$PWD/" 'index($5, t) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r m; do
-		umount -l "$m" 2>/dev/null
-	done
-	find /sys/fs/cgroup -depth -path "*/directtest$$*" -type d -exec rmdir {} + 2>/dev/null
-	cat console
-}
 
 case_supervisor() {
-	need busybox
-	runtime=$(command -v "${RUNTIME:-runc}") || skip "no runtime is installed"
-	[ "$(id -u)" = 0 ] || skip "not root"
-	[ -x "$program" ] || skip "$program is not built"
-	grep -q ' - cgroup' /proc/self/mountinfo || skip "no cgroup file system is mounted"
-	if ldd "$(command -v busybox)" >/dev/null 2>&1; then
-		skip "busybox is not static"
-	fi
-	mkdir services log run
-	ln -s "$program" service
-	: >console
-	trap tidy EXIT
-
+	supervised
 	own=$PWD/services/steady
 	bundle steady '{"mounts": [{"destination": "'"$own/tmp"'", "type": "tmpfs", "source": "tmpfs"}],
 		"bindNS": {"uts": "'"$PWD/run/uts"'"}}' 'echo to-stdout; echo to-stderr >&2; trap \"exit 0\" TERM; busybox sleep 100000 & wait'
@@ -132,7 +64,6 @@ case_supervisor() {
 	if ask start steady 2>err; then
 		fail "started twice"
 	fi
-	rss() { awk '/^VmRSS/ { print $2 }' "/proc/$supervisor/status"; }
 	for _ in 1 2 3; do ask restart steady; done
 	before=$(rss)
 	for _ in $(seq "${RESTARTS:-10}"); do ask restart steady; done
@@ -150,7 +81,7 @@ case_supervisor() {
 	if grep -q " $PWD/services/" /proc/self/mountinfo; then
 		fail "mounts are left"
 	fi
-	[ -z "$(find /sys/fs/cgroup -path "*/directtest$$/*" -type d 2>/dev/null)" ] || fail "cgroups are left"
+	[ -z "$(find /sys/fs/cgroup -path "*/linuxkit-test$$/*" -type d 2>/dev/null)" ] || fail "cgroups are left"
 	[ -z "$(ls run/direct/state)" ] || fail "containers are left"
 	trap - EXIT
 	cat console

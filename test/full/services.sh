@@ -3,34 +3,14 @@
 # supervisor against a real OCI runtime on this machine, then one boot.  test/full/supervise.sh and direct.sh have the
 # rest of a service's life, init/unit_test.c every rule with a clock of its own.
 . "$(dirname "$0")/../lib.sh"
-
-machine=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
-program=${SERVICE:-$TOP/build/target/$machine/init}
+. "$(dirname "$0")/../supervised.sh"
+supervisor= # start_supervisor
 
 # --- the supervisor on this machine ----------------------------------------------------------------------------------
 
-says() { grep -qE -- "$1" console; }
-ask() {
-	command=$1
-	shift
-	"$PWD/service" "$command" -run "$PWD/run" "$@"
-}
-is_state() { [ "$(ask status "$1" 2>/dev/null | awk 'NR == 2 { print $2 }')" = "$2" ]; }
-pid_of() { ask status "$1" 2>/dev/null | awk 'NR == 2 { print $3 }'; }
 health_of() { ask status "$1" 2>/dev/null | awk 'NR == 2 { print $6 }'; }
 is_health() { [ "$(health_of "$1")" = "$2" ]; }
-ended() { ! kill -0 "$1" 2>/dev/null; }
 says_times() { [ "$(grep -cE -- "$1" console)" -ge "$2" ]; }
-
-# until_true SECONDS COMMAND...
-until_true() {
-	limit=$(($(date +%s) + $1))
-	shift
-	until "$@"; do
-		[ "$(date +%s)" -lt "$limit" ] || fail "not true in time: $*"
-		sleep 0.05
-	done
-}
 
 # in_order REGEX...: the console has a line of each, first ones compared, one after the other.
 in_order() {
@@ -43,43 +23,6 @@ in_order() {
 	done
 }
 
-# bundle NAME RUNTIME.JSON COMMAND: a service whose root is busybox, in namespaces of its own.
-bundle() {
-	b=$PWD/services/$1
-	mkdir -p "$b/rootfs/bin" "$b/rootfs/proc" "$b/rootfs/tmp"
-	cp "$(command -v busybox)" "$b/rootfs/bin/busybox"
-	ln -sf busybox "$b/rootfs/bin/sh"
-	echo "$2" >"$b/runtime.json"
-	caps='["CAP_NET_ADMIN", "CAP_KILL"]'
-	cat >"$b/config.json" <<-END
-		{"ociVersion": "1.0.2", "hostname": "$1",
-		 "process": {"cwd": "/", "args": ["/bin/sh", "-c", "$3"], "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0},
-		             "capabilities": {"bounding": $caps, "effective": $caps, "permitted": $caps}},
-		 "root": {"path": "rootfs"},
-		 "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
-		 "linux": {"cgroupsPath": "/servicestest$$/$1",
-		           "namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"}, {"type": "network"}]}}
-	END
-}
-
-start_supervisor() {
-	"$PWD/service" -v supervise -containerd "$PWD/nowhere" -runtime "$runtime" -path "$PWD/services" -run "$PWD/run" \
-		-log "$PWD/log" >>console 2>&1 &
-	supervisor=$!
-}
-
-in_cgroups() { find /sys/fs/cgroup -path "*/servicestest$$/$1*" -name cgroup.procs -exec cat {} + 2>/dev/null; }
-
-# Ends what a failed step left behind.
-tidy() {
-	kill -KILL "$supervisor" 2>/dev/null
-	in_cgroups '' | while read -r pid; do
-		kill -KILL "$pid" 2>/dev/null
-	done
-	find /sys/fs/cgroup -depth -path "*/servicestest$$*" -type d -exec rmdir {} + 2>/dev/null
-	cat console
-}
-
 # How many programs of questions are inside of a service.
 asked_inside() {
 	for pid in $(in_cgroups "$1" | sort -u); do
@@ -87,23 +30,10 @@ asked_inside() {
 	done | grep -c '^/bin/busybox sleep 4321'
 }
 
-rss() { awk '/^VmRSS/ { print $2 }' "/proc/$supervisor/status"; }
 descriptors() { find "/proc/$supervisor/fd" -type l | wc -l; }
 
 case_supervisor() {
-	need busybox
-	runtime=$(command -v "${RUNTIME:-runc}") || skip "no runtime is installed"
-	[ "$(id -u)" = 0 ] || skip "not root"
-	[ -x "$program" ] || skip "$program is not built"
-	grep -q ' - cgroup' /proc/self/mountinfo || skip "no cgroup file system is mounted"
-	if ldd "$(command -v busybox)" >/dev/null 2>&1; then
-		skip "busybox is not static"
-	fi
-	mkdir services log run
-	ln -s "$program" service
-	: >console
-	trap tidy EXIT
-
+	supervised
 	rest='trap \"exit 0\" TERM; while :; do busybox sleep 1000 & wait; done'
 	bundle base '{"ready": {"exec": ["/bin/sh", "-c", "test -e /tmp/up"]}}' "busybox sleep 1; busybox touch /tmp/up; $rest"
 	bundle db '{"needs": ["base"], "ready": {"tcp": "8080"}}' \
