@@ -74,6 +74,10 @@ static _Noreturn void run_child(const DaemonPaths *p, char **argv, int null, int
         sys_close_others(-1);
         sys_write("/proc/self/oom_score_adj", "0"); /* config.toml has its own */
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
+        /* Its start leaves more garbage than data: collecting less often answers 0.2 s of guest
+         * time sooner (tools/bench/boot) and costs a few megabytes.  A word GOGC= on the kernel
+         * command line is in our environment already. */
+        setenv("GOGC", "200", 0);
         execv(p->binary, argv);
         log_init("run %s: %s", p->binary, strerror(errno));
         _exit(127);
