@@ -84,19 +84,6 @@ LogFiles *logfiles_new(const char *log_dir, const char *run_log, LogFilesTell te
         return f;
 }
 
-void logfiles_free(LogFiles *f) {
-        if (!f)
-                return;
-        for (LogSink *s = f->list, *next; s; s = next) {
-                next = s->next;
-                free(s->path);
-                free(s);
-        }
-        for (size_t i = 0; i < ARRAY_LEN(f->dirs); i++)
-                free(f->dirs[i].path);
-        free(f);
-}
-
 static bool is_file_name(const char *s, size_t n) {
         static const char others[] = "._-+@";
         if (n == 0 || n > NAME_MAX_BYTES || s[0] == '.')

@@ -19,7 +19,6 @@ typedef void (*LogFilesTell)(void *data, const char *text);
 /* run_log: the parent of the directories of onboot and onshutdown containers.  The strings must
  * outlive the result. */
 LogFiles *logfiles_new(const char *log_dir, const char *run_log, LogFilesTell tell, void *data);
-void logfiles_free(LogFiles *f); /* f may be NULL; after all its sinks */
 
 /* NULL when the source has no name for a file, or there are too many.  Sources of one name share
  * the file.  ours: the name is from init; names that containers choose are few in the life of a

@@ -200,7 +200,3 @@ void logquery_free(LogQuery *q) {
         epoll_ctl(q->epoll, EPOLL_CTL_DEL, q->watch.fd, NULL);
         free(q);
 }
-
-size_t logquery_count(const LogQuery *q) {
-        return q->n;
-}

@@ -20,5 +20,3 @@ void logquery_free(LogQuery *q); /* q may be NULL */
 
 /* Sends what there is for everybody; to be called after every turn of the loop. */
 void logquery_pump(LogQuery *q);
-
-size_t logquery_count(const LogQuery *q);

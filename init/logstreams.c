@@ -311,10 +311,6 @@ void logstreams_free(LogStreams *s) {
         free(s);
 }
 
-size_t logstreams_count(const LogStreams *s) {
-        return s->n;
-}
-
 uint64_t logstreams_deadline(const LogStreams *s) {
         uint64_t t = s->refused ? s->refused_at : UINT64_MAX;
         for (const Stream *st = s->list; st; st = st->next)

@@ -34,8 +34,6 @@ void logstreams_add(LogStreams *s, int fd, const char *name, size_t n);
 /* Every FIFO of a directory whose name does not begin with a dot becomes a stream of its name. */
 void logstreams_scan(LogStreams *s, const char *dir);
 
-size_t logstreams_count(const LogStreams *s);
-
 /* CLOCK_MONOTONIC ms of the next tick, UINT64_MAX for none. */
 uint64_t logstreams_deadline(const LogStreams *s);
 void logstreams_tick(LogStreams *s, uint64_t now_ms);

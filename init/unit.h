@@ -64,7 +64,6 @@ pid_t unit_pid(const Unit *u);
 unsigned unit_restarts(const Unit *u);
 double unit_uptime(const Unit *u);     /* seconds; 0 when it does not run */
 const char *unit_error(const Unit *u); /* why it ended or could not be started; "" if fine */
-bool unit_was_tried(const Unit *u);    /* the first attempt to start it has been decided */
 /* Ready for those that need it: its probe has succeeded, or it has none and was started.  Stays
  * true for one that has done its work and ended with status 0. */
 bool unit_is_ready(const Unit *u);

@@ -38,10 +38,6 @@ const char *unit_error(const Unit *u) {
         return u->error ? u->error : "";
 }
 
-bool unit_was_tried(const Unit *u) {
-        return u->tried;
-}
-
 bool unit_is_ready(const Unit *u) {
         return u->ready;
 }
